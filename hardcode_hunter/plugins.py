@@ -1,0 +1,120 @@
+"""The extension points. A plug-in is a value: a module defines one typed constant, and adding one is adding one file."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import TypeVar
+
+from hardcode_hunter.model import Access, Extraction, Replacement, Rewrite, Scan, Source
+
+Hits = Sequence[int] | None
+"""Byte offsets (ascending) that the first pass marked, or ``None`` for "everything"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """One kind of source file.
+
+    ``candidates(source, hits)`` must equal ``candidates(source, None)`` kept where :func:`near` holds.
+    ``recognises(path, data)`` decides among languages that claim the same suffix; the highest ``priority`` that
+    recognises the file wins. ``rewrite`` is ``None`` for languages that are only reported.
+    """
+
+    name: str
+    title: str
+    candidates: Callable[[Source, Hits], Extraction]
+    suffixes: tuple[str, ...] = ()
+    filenames: tuple[str, ...] = ()
+    recognises: Callable[[str, bytes], bool] | None = None
+    rewrite: Callable[[Source, Sequence[Replacement], Rewriting], Rewrite] | None = None
+    priority: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Rewriting:
+    """What a rewriter needs beside the source: the way to each secret, the retriever, and which tiers may be applied."""
+
+    access: Mapping[tuple[str, str], Access]  # (secret id, key) -> access
+    retriever: Retriever
+    helper_modules: Mapping[str, str]  # path of a Python file -> dotted name under which it imports the generated module
+    tiers: frozenset[str] = frozenset({"safe"})
+
+
+@dataclass(frozen=True, slots=True)
+class Retriever:
+    """How rewritten Python fetches a secret.
+
+    ``expression(access, function)`` is a Python expression of type ``str``; ``function`` is the name that is free in the file and bound to
+    :attr:`function`. ``module`` renders the generated module (``None`` when nothing is generated);
+    ``definition`` renders source to be placed after the imports of the rewritten file instead.
+    """
+
+    name: str
+    title: str
+    expression: Callable[[Access, str], str]
+    function: str
+    module_name: str = ""
+    module: Callable[[Sequence[Access]], str] | None = None
+    definition: Callable[[Sequence[Access], str], str] | None = None
+    definition_imports: tuple[str, ...] = ()
+    requirements: tuple[str, ...] = ()
+    iam_actions: tuple[str, ...] = ("secretsmanager:GetSecretValue",)
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One way to print a scan. ``render`` returns the whole text; it is given no plaintext, so it can print none."""
+
+    name: str
+    title: str
+    render: Callable[[Scan], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """A rotation Lambda that is emitted verbatim.
+
+    ``directory`` lies beside the module in ``rotations/``; ``handler`` is ``file.function``; ``requirements`` are pinned, pure-Python
+    distributions that the deployment package carries. ``required_keys`` must be in the secret's JSON.
+    """
+
+    name: str
+    title: str
+    engines: tuple[str, ...]
+    users: str  # "single" | "alternating"
+    directory: str
+    handler: str
+    required_keys: tuple[str, ...]
+    iam_actions: tuple[str, ...]
+    exclude_characters: str = ""
+    requirements: tuple[str, ...] = ()
+
+
+T = TypeVar("T")
+
+
+def near(extent_start: int, extent_end: int, hits: Hits) -> bool:
+    """Whether a candidate whose name or call starts at ``extent_start`` and whose literal ends at ``extent_end`` is marked."""
+    if hits is None:
+        return True
+    from bisect import bisect_left
+
+    at = bisect_left(hits, extent_start)
+    return at < len(hits) and hits[at] <= extent_end
+
+
+@cache
+def load(package: str, kind: type[T]) -> Mapping[str, T]:
+    """All constants of type ``kind`` in the modules of ``hardcode_hunter.<package>``, by name, sorted."""
+    home = importlib.import_module(f"hardcode_hunter.{package}")
+    found: dict[str, T] = {}
+    for info in sorted(pkgutil.iter_modules(home.__path__), key=lambda m: m.name):
+        module = importlib.import_module(f"{home.__name__}.{info.name}")
+        for value in vars(module).values():
+            if isinstance(value, kind):
+                found[value.name] = value  # type: ignore[attr-defined]
+    return dict(sorted(found.items()))
