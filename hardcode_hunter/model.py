@@ -439,13 +439,22 @@ class Environment:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where the live value of a field stands in the code."""
+    """Where the live value of a field stands in the code. ``line`` helps a reader; identity is path, symbol and ordinal.
+
+    ``part`` and ``shape`` say which part of the literal it is; ``finding`` is set when the literal leaves the code.
+    """
 
     path: str
     symbol: str
     ordinal: int = 0
     part: str = ""
+    shape: Shape = Shape.WHOLE
     finding: str = ""
+    line: int = 0
+
+    @property
+    def fingerprint(self) -> str:
+        return fingerprint(self.path, self.symbol, self.ordinal)
 
 
 @dataclass(frozen=True, slots=True)
@@ -487,6 +496,7 @@ class Replacement:
     position: Position
     secret: str
     key: str
+    part: str = ""
     evaluated: Evaluated = Evaluated.IMPORT
     tier: Tier = Tier.SAFE
     callee: str = ""
@@ -505,8 +515,25 @@ class RotationChoice:
 
 
 @dataclass(frozen=True, slots=True)
+class Question:
+    """What only a person can decide. Without an answer its secret is left alone, and only its secret."""
+
+    id: str
+    ask: str
+    choices: tuple[str, ...] = ()
+    answer: str = ""
+
+    def __str__(self) -> str:
+        return self.ask
+
+
+@dataclass(frozen=True, slots=True)
 class Secret:
-    """An entry in the store. ``form`` is ``json`` (fields) or ``text`` (one field, stored raw)."""
+    """An entry in the store. ``form`` is ``json`` (fields) or ``text`` (one field, stored raw).
+
+    ``id`` is unique in the plan: ``component``, or ``component@environment`` where one component lives in several environments.
+    Code and secret names use ``component``.
+    """
 
     id: str
     kind: Kind
@@ -518,9 +545,18 @@ class Secret:
     form: str = "json"
     rotation: RotationChoice = RotationChoice()
     consumers: tuple[Consumer, ...] = ()
-    questions: tuple[str, ...] = ()
+    questions: tuple[Question, ...] = ()
     existing: str = ""  # name or ARN of a secret to adopt
     managed_resource: str = ""
+
+    @property
+    def component(self) -> str:
+        return self.id.partition("@")[0]
+
+    @property
+    def blocked(self) -> tuple[Question, ...]:
+        """The questions that are still open."""
+        return tuple(q for q in self.questions if not q.answer)
 
     def key(self, name: str) -> SecretField | None:
         return next((f for f in self.fields if f.key == name), None)
@@ -549,14 +585,14 @@ class Plan:
 
     def secret_name(self, secret: Secret) -> str:
         """The name or ARN by which the store knows the secret in its environment."""
-        return secret.existing or self.environment(secret.environment).secret_name(self.application, secret.id)
+        return secret.existing or self.environment(secret.environment).secret_name(self.application, secret.component)
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
     """How rewritten code and templates reach one secret."""
 
-    secret: str  # id in the plan
+    secret: str  # component: what code calls the secret
     application: str
     name: str  # full name or ARN in its own environment
     environment: str
