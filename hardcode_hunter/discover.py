@@ -20,12 +20,10 @@ from hardcode_hunter.model import Problem
 SIZE_LIMIT = 10 * 1024 * 1024
 GIT = ("git", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "--no-optional-locks")
 EXCLUDED_DIRECTORIES = frozenset(
-    ".git .hg .svn .bzr .tox .nox .venv venv .eggs __pycache__ node_modules .mypy_cache .ruff_cache .pytest_cache "
-    ".terraform .serverless .aws-sam cdk.out site-packages bower_components".split()
+    [".git", ".hg", ".svn", ".bzr", ".tox", ".nox", ".venv", "venv", ".eggs", "__pycache__", "node_modules", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".terraform", ".serverless", ".aws-sam", "cdk.out", "site-packages", "bower_components"]
 )
 LOCK_FILES = frozenset(
-    "package-lock.json npm-shrinkwrap.json yarn.lock pnpm-lock.yaml poetry.lock uv.lock pdm.lock Pipfile.lock Cargo.lock "
-    "composer.lock Gemfile.lock go.sum .terraform.lock.hcl flake.lock".split()
+    ["package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml", "poetry.lock", "uv.lock", "pdm.lock", "Pipfile.lock", "Cargo.lock", "composer.lock", "Gemfile.lock", "go.sum", ".terraform.lock.hcl", "flake.lock"]
 )
 
 

@@ -1,0 +1,440 @@
+"""Findings become secrets, consumers, replacements and skips. Planning again keeps what a person edited, matched by finding."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from hardcode_hunter.errors import StaleError, UsageError
+from hardcode_hunter.grouping import Group, group, stem, words
+from hardcode_hunter.model import (
+    Candidate,
+    Consumer,
+    Environment,
+    Evaluated,
+    Field,
+    Finding,
+    Home,
+    Kind,
+    Order,
+    Origin,
+    Plan,
+    Question,
+    Replacement,
+    RotationChoice,
+    Secret,
+    SecretField,
+    Shape,
+    Skip,
+    Source,
+    Verdict,
+    content_hash,
+    fingerprint,
+)
+from hardcode_hunter.planfile import answered
+from hardcode_hunter.plugins import Language, Rotation
+
+DATABASE_KEYS = ("engine", "host", "port", "dbname", "username", "password")
+NEVER_ROTATED = {
+    Kind.SIGNING_KEY: "a new signing key invalidates every session and signature; rotate it by hand, with the old key accepted for a while",
+    Kind.ENCRYPTION_KEY: "a new encryption key makes stored data unreadable; never rotated automatically",
+    Kind.PRIVATE_KEY: "the other side holds the public key; rotate both together, by hand",
+}
+HANDLER = re.compile(rb"^def \w*handler\w*\(\s*event\b[^)]*\bcontext\b", re.M)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the person asked for on the command line; empty means "as the plan says, else the default"."""
+
+    application: str = ""
+    environment: str = ""
+    account: str = ""
+    region: str = ""
+    profile: str = ""
+    order: str = ""
+    retriever: str = ""
+    infrastructure: str = ""
+
+
+def make(
+    findings: Sequence[Finding],
+    sources: Mapping[str, Source],
+    languages: Mapping[str, Language],
+    rotations: Mapping[str, Rotation],
+    wish: Wish,
+    application: str,
+    previous: Plan | None = None,
+    done: frozenset[str] = frozenset(),
+) -> Plan:
+    """The plan for ``findings``. ``done`` are paths that an earlier apply has rewritten: their origins stay in the plan."""
+    movable, skips = _movable(findings, languages)
+    answers = {q.id: q.answer for s in (previous.secrets if previous else ()) for q in s.questions if q.answer}
+    groups = _regroup(group(movable, answers), previous)
+    environments = _environments([g for g, _ in groups], wish, previous)
+    if not wish.environment and len(environments) > 1:
+        _ask_environment([g for g, _ in groups])
+    secrets: list[Secret] = list(_kept(previous, done, {f.id for f in movable}))
+    for members, old in groups:
+        fresh = _secret(members, environments, {s.id for s in secrets} | _reserved(previous, old), rotations, sources)
+        merged = _merge(fresh, old, members, rotations) if old else fresh
+        secrets = [s for s in secrets if s.id != merged.id]
+        secrets.append(answered(merged, answers))
+    plan = Plan(
+        application=wish.application or (previous.application if previous else slug(application)),
+        order=Order(wish.order or (previous.order if previous else Order.SHELL_FIRST)),
+        retriever=wish.retriever or (previous.retriever if previous else "helper"),
+        infrastructure=wish.infrastructure or (previous.infrastructure if previous else _infrastructure(findings, sources)),
+        environments=environments,
+        secrets=tuple(sorted(secrets, key=lambda s: s.id)),
+        replacements=(),
+        skips=tuple(sorted(skips, key=lambda s: (s.path, s.line, s.finding))),
+        files={},
+        forced=previous.forced if previous else (),
+    )
+    plan = replace(plan, replacements=_replacements(plan, {f.id: f for f in movable}, previous))
+    return replace(plan, files=_hashes(plan, findings, sources, previous, done))
+
+
+# ---------------------------------------------------------------- what moves
+
+
+def _movable(findings: Sequence[Finding], languages: Mapping[str, Language]) -> tuple[list[Finding], list[Skip]]:
+    movable: list[Finding] = []
+    skips: list[Skip] = []
+    for finding in findings:
+        language = languages.get(finding.language)
+        if finding.verdict is Verdict.TEST_VALUE:
+            skips.append(_skip(finding, "test-value", "a value in a test stays in the test; use an obvious fake"))
+        elif finding.verdict is Verdict.REPORT:
+            skips.append(_skip(finding, "report-only", finding.reason))
+        elif language is None or language.rewrite is None:
+            title = language.title if language else finding.language
+            skips.append(_skip(finding, "no-rewriter", f"{title} files are not rewritten: move this value by hand, then run verify"))
+        else:
+            movable.append(finding)
+    return movable, skips
+
+
+def _skip(finding: Finding, code: str, why: str) -> Skip:
+    return Skip(finding.id, finding.path, finding.line, code, why, finding.rule)
+
+
+def _regroup(groups: list[Group], previous: Plan | None) -> list[tuple[Group, Secret | None]]:
+    """A person's grouping wins: findings that the plan file places under one secret stay there, new ones join their kin."""
+    home: dict[str, Secret] = {}
+    for secret in previous.secrets if previous else ():
+        home |= {origin.finding: secret for f in secret.fields for origin in f.origins if origin.finding}
+    result: list[tuple[Group, Secret | None]] = []
+    by_secret: dict[str, Group] = {}
+    for whole in groups:
+        default = next((home[f.id] for f in whole.findings if f.id in home), None)
+        for finding in whole.findings:
+            old = home.get(finding.id, default)
+            key = old.id if old else f"new {whole.first.id}"
+            if key not in by_secret:
+                by_secret[key] = Group([], whole.environment, list(whole.questions))
+                result.append((by_secret[key], old))
+            by_secret[key].findings.append(finding)
+    return result
+
+
+def _kept(previous: Plan | None, done: frozenset[str], present: set[str]) -> Iterable[Secret]:
+    """Secrets whose literals an earlier apply has moved: verify and rotate still need them."""
+    for secret in previous.secrets if previous else ():
+        moved = [o for f in secret.fields for o in f.origins if o.finding and o.path in done and o.finding not in present]
+        if moved:
+            yield secret
+
+
+def _reserved(previous: Plan | None, own: Secret | None) -> set[str]:
+    return {s.id for s in previous.secrets if own is None or s.id != own.id} if previous else set()
+
+
+def _merge(fresh: Secret, old: Secret, members: Group, rotations: Mapping[str, Rotation]) -> Secret:
+    """The fresh secret with everything of the old one that a person can have edited."""
+    keys = {origin.finding: f.key for f in old.fields for origin in f.origins if origin.finding}
+    fields = {f.key: f for f in old.fields if f.constant is not None}
+    present = {f.id for f in members.findings}
+    for f in old.fields:
+        still = tuple(o for o in f.origins if not o.finding or o.finding not in present)
+        if still and f.key not in fields:
+            fields[f.key] = replace(f, origins=still)
+    for f in fresh.fields:
+        for origin in f.origins:
+            key = keys.get(origin.finding, f.key)
+            if key in fields and fields[key].constant is not None:
+                continue
+            known = fields.get(key, SecretField(key))
+            kept = tuple(o for o in known.origins if (o.fingerprint, o.part) != (origin.fingerprint, origin.part))
+            fields[key] = replace(known, origins=(*kept, origin))
+    consumers = {(c.path, c.symbol): c for c in (*fresh.consumers, *old.consumers)}
+    return replace(
+        old,
+        fields=_ordered(fields),
+        consumers=tuple(sorted(consumers.values(), key=lambda c: (c.path, c.line, c.symbol))),
+        questions=fresh.questions,
+    )
+
+
+# ---------------------------------------------------------------- one secret
+
+
+def _secret(members: Group, environments: Sequence[Environment], taken: set[str], rotations: Mapping[str, Rotation], sources: Mapping[str, Source]) -> Secret:
+    first = min(members.findings, key=lambda f: (f.kind not in (Kind.DATABASE, Kind.CONNECTION_URL), not f.fields))
+    fields = _fields(members.findings, first)
+    kind = Kind.DATABASE if first.kind is Kind.CONNECTION_URL and first.engine else first.kind
+    environment = members.environment or environments[0].name
+    rotation = _rotation(kind, first, {f.key for f in fields}, rotations)
+    return Secret(
+        id=_name(members.findings, environment, environments, taken),
+        kind=kind,
+        home=first.home,
+        environment=environment,
+        fields=fields,
+        why=_why(first),
+        engine=first.engine,
+        form="text" if kind is Kind.PRIVATE_KEY and len(fields) == 1 else "json",
+        rotation=rotation,
+        consumers=_consumers(members.findings, sources),
+        questions=tuple(members.questions),
+        managed_resource="",
+    )
+
+
+def _fields(findings: Sequence[Finding], first: Finding) -> tuple[SecretField, ...]:
+    fields: dict[str, SecretField] = {}
+    if first.engine and first.kind in (Kind.DATABASE, Kind.CONNECTION_URL):
+        fields["engine"] = SecretField("engine", (), first.engine)
+    for finding in findings:
+        own = _own_field(finding)
+        _add(fields, finding.role, Origin(finding.path, finding.symbol, finding.ordinal, own.part if own else "", finding.shape, finding.id, finding.line))
+    digests = {role: digest for f in findings for role, digest in ((x.role, x.digest) for x in f.fields)}
+    for finding in findings:
+        for sibling in finding.fields:
+            own = _own_field(finding)
+            if sibling is own or sibling.role == finding.role or sibling.digest != digests[sibling.role]:
+                continue
+            shape = finding.shape if sibling.part else Shape.WHOLE
+            _add(fields, sibling.role, Origin(sibling.path, sibling.symbol, sibling.ordinal, sibling.part, shape, "", sibling.line))
+    return _ordered(fields)
+
+
+def _own_field(finding: Finding) -> Field | None:
+    return next((f for f in finding.fields if f.role == finding.role and f.path == finding.path and f.span == finding.span), None)
+
+
+def _add(fields: dict[str, SecretField], key: str, origin: Origin) -> None:
+    known = fields.get(key, SecretField(key))
+    if all((o.fingerprint, o.part) != (origin.fingerprint, origin.part) for o in known.origins):
+        fields[key] = replace(known, origins=(*known.origins, origin))
+
+
+def _ordered(fields: Mapping[str, SecretField]) -> tuple[SecretField, ...]:
+    def rank(key: str) -> tuple[int, str]:
+        return (DATABASE_KEYS.index(key) if key in DATABASE_KEYS else len(DATABASE_KEYS), key)
+
+    return tuple(fields[key] for key in sorted(fields, key=rank))
+
+
+def _why(finding: Finding) -> str:
+    return {
+        Home.SECRETS_MANAGER: "a credential that can change: Secrets Manager versions, audits and rotates it",
+        Home.PARAMETER_STORE: "small, static and never rotated: a SecureString parameter costs nothing",
+        Home.MANAGED: "a master password that the service itself can keep and rotate",
+        Home.ROLE: "static AWS keys are not stored anywhere: the code gets its rights from a role",
+    }[finding.home]
+
+
+def _rotation(kind: Kind, finding: Finding, keys: set[str], rotations: Mapping[str, Rotation]) -> RotationChoice:
+    if finding.home is not Home.SECRETS_MANAGER:
+        return RotationChoice("none", f"nothing to rotate: the home is {finding.home.value}")
+    if kind in NEVER_ROTATED:
+        return RotationChoice("none", NEVER_ROTATED[kind])
+    rotation = rotations.get(finding.rotation)
+    if rotation is None:
+        return RotationChoice("none", "no rotation function for it: revoke and renew it where it was issued, then store the new value")
+    missing = [key for key in rotation.required_keys if key not in keys]
+    if missing:
+        return RotationChoice("none", f"{rotation.name} needs {', '.join(missing)} in the secret: add them as constants and set the name")
+    return RotationChoice(rotation.name, rotation.title)
+
+
+def _consumers(findings: Sequence[Finding], sources: Mapping[str, Source]) -> tuple[Consumer, ...]:
+    rows: dict[tuple[str, str], Consumer] = {}
+    for finding in findings:
+        data = sources[finding.path].data if finding.path in sources else b""
+        runtime = finding.language if finding.evaluated is Evaluated.DEPLOY else "lambda" if HANDLER.search(data) else "unknown"
+        role = "deployer" if finding.evaluated is Evaluated.DEPLOY else "unknown"
+        consumer = Consumer(finding.path, finding.line, finding.symbol, finding.evaluated, runtime, role)
+        rows.setdefault((finding.path, finding.symbol), consumer)
+    return tuple(sorted(rows.values(), key=lambda c: (c.path, c.line, c.symbol)))
+
+
+# ---------------------------------------------------------------- names
+
+
+def slug(text: str) -> str:
+    """Lower-case letters, digits and single hyphens. Never empty, and never ending in a hyphen and six characters, which Secrets
+    Manager's look-up by partial ARN would take for its own suffix (AWS: "Secrets Manager: CreateSecret", parameter Name)."""
+    plain = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "app"
+    return f"{plain}-1" if re.search(r"-[a-z0-9]{6}$", plain) else plain
+
+
+def _name(findings: Sequence[Finding], environment: str, environments: Sequence[Environment], taken: set[str]) -> str:
+    names = [stem(f.name) for f in findings if stem(f.name)]
+    first = findings[0]
+    fallback = (first.engine,) if first.engine else () if first.name else (words(first.callee)[:1] or words(first.rule))
+    base = slug("-".join(names[0] if names else fallback or words(first.name) or words(first.rule)))
+    suffix = "" if environment == environments[0].name else f"@{environment}"
+    number, name = 1, base + suffix
+    while name in taken:
+        number += 1
+        name = f"{base}-{number}{suffix}"
+    return name
+
+
+def _environments(groups: Sequence[Group], wish: Wish, previous: Plan | None) -> tuple[Environment, ...]:
+    known = {e.name: e for e in previous.environments} if previous else {}
+    named = [wish.environment] if wish.environment else []
+    if not known and not named:
+        named = [g.environment for g in groups if g.environment]
+        named = sorted(set(named), key=lambda n: (n != "production", n)) or ["production"]
+    elif wish.environment or known:
+        named += [g.environment for g in groups if g.environment and not wish.environment]
+    for name in named:
+        known.setdefault(name, Environment(name))
+    for members in groups:
+        if wish.environment:
+            members.environment = wish.environment
+    first = wish.environment or next(iter(known))
+    known[first] = replace(
+        known[first],
+        account=wish.account or known[first].account,
+        region=wish.region or known[first].region,
+        profile=wish.profile or known[first].profile,
+    )
+    return tuple(known.values())
+
+
+def _ask_environment(groups: Sequence[Group]) -> None:
+    for members in groups:
+        if not members.environment:
+            places = ", ".join(f"{f.path}:{f.line}" for f in members.findings[:3])
+            ask = f"To which environment does the value at {places} belong? Set 'environment' and answer 'set'."
+            members.questions.append(Question(f"environment-{members.first.id}", ask, ("set",)))
+
+
+def _infrastructure(findings: Sequence[Finding], sources: Mapping[str, Source]) -> str:
+    spoken = [s.language for s in sources.values()]
+    return "terraform" if "terraform" in spoken and "cloudformation" not in spoken else "cloudformation"
+
+
+# ---------------------------------------------------------------- replacements and hashes
+
+
+def _replacements(plan: Plan, findings: Mapping[str, Finding], previous: Plan | None) -> tuple[Replacement, ...]:
+    tiers = {r.finding: r.tier for r in previous.replacements} if previous else {}
+    rows = []
+    for secret in plan.secrets:
+        for f in secret.fields:
+            for origin in f.origins:
+                finding = findings.get(origin.finding)
+                if finding:
+                    row = _replacement(finding, secret.id, f.key, origin.part)
+                    rows.append(replace(row, tier=tiers.get(finding.id, row.tier)))
+    return tuple(sorted(rows, key=lambda r: (r.path, r.span, r.key)))
+
+
+def _replacement(finding: Finding, secret: str, key: str, part: str) -> Replacement:
+    return Replacement(
+        finding=finding.id,
+        rule=finding.rule,
+        path=finding.path,
+        line=finding.line,
+        symbol=finding.symbol,
+        ordinal=finding.ordinal,
+        span=finding.span,
+        shape=finding.shape,
+        literal=finding.literal,
+        position=finding.position,
+        secret=secret,
+        key=key,
+        part=part,
+        evaluated=finding.evaluated,
+        callee=finding.callee,
+        parameter=finding.parameter,
+        resource=finding.resource,
+        note=finding.note,
+    )
+
+
+def bind(plan: Plan, findings: Mapping[str, Finding]) -> Plan:
+    """The plan as read from its file, with each replacement joined to its finding; those whose literal is gone are left out."""
+    rows = []
+    for row in plan.replacements:
+        finding = findings.get(row.finding)
+        if finding:
+            rows.append(replace(_replacement(finding, row.secret, row.key, row.part), tier=row.tier))
+    return replace(plan, replacements=tuple(sorted(rows, key=lambda r: (r.path, r.span, r.key))))
+
+
+def places(plan: Plan) -> Mapping[str, frozenset[str]]:
+    """Path → fingerprints of all literals there that the plan knows: their spans are left out of the file's hash."""
+    rows: dict[str, set[str]] = {}
+    for secret in plan.secrets:
+        for f in secret.fields:
+            for origin in f.origins:
+                rows.setdefault(origin.path, set()).add(origin.fingerprint)
+    for skip in plan.skips:
+        rows.setdefault(skip.path, set()).add(skip.finding)
+    return {path: frozenset(marks) for path, marks in rows.items()}
+
+
+def file_hash(source: Source, candidates: Iterable[Candidate], marks: frozenset[str]) -> str:
+    """The hash by which a plan recognises a file: credentials' spans are blanked, so that it proves nothing about a value."""
+    return content_hash(source.data, [c.span for c in candidates if c.fingerprint in marks])
+
+
+def _hashes(plan: Plan, findings: Sequence[Finding], sources: Mapping[str, Source], previous: Plan | None, done: frozenset[str]) -> dict[str, str]:
+    spans: dict[str, dict[str, Field | Finding]] = {}
+    for finding in findings:
+        spans.setdefault(finding.path, {})[finding.id] = finding
+        for f in finding.fields:
+            spans.setdefault(f.path, {})[fingerprint(f.path, f.symbol, f.ordinal)] = f
+    hashes = {path: digest for path, digest in previous.files.items() if path in done} if previous else {}
+    touched = {r.path for r in plan.replacements}
+    for path, marks in places(plan).items():
+        if path in touched and path in sources:
+            hashes[path] = content_hash(sources[path].data, [place.span for mark, place in spans.get(path, {}).items() if mark in marks])
+    return hashes
+
+
+def check(plan: Plan, reading: Mapping[str, tuple[Source, Sequence[Candidate]]], done: frozenset[str]) -> None:
+    """Raises ``StaleError`` naming the first file that changed since the plan was made; ``done`` paths are the journal's to judge."""
+    marks = places(plan)
+    for path, expected in plan.files.items():
+        if path in done:
+            continue
+        if path not in reading:
+            raise StaleError(f"{path}: has changed or is gone since the plan was made; run `hardcode-hunter plan` again")
+        source, candidates = reading[path]
+        if file_hash(source, candidates, marks.get(path, frozenset())) != expected:
+            raise StaleError(f"{path}: has changed since the plan was made; run `hardcode-hunter plan` again")
+
+
+def validate(plan: Plan, retrievers: Iterable[str], rotations: Mapping[str, Rotation]) -> None:
+    """Raises ``UsageError`` for names in the plan that nothing here answers to."""
+    known = sorted(retrievers)
+    if plan.retriever not in known:
+        near = difflib.get_close_matches(plan.retriever, known, 1) or known
+        raise UsageError(f"migration/plan.yaml: 'retriever' is '{plan.retriever}'; did you mean '{near[0]}'?")
+    for secret in plan.secrets:
+        name = secret.rotation.name
+        if name != "none" and name not in rotations:
+            raise UsageError(f"migration/plan.yaml: 'secrets.{secret.id}.rotation.name' is '{name}'; use none or one of {', '.join(rotations)}")
+        missing = [k for k in rotations[name].required_keys if secret.key(k) is None] if name != "none" else []
+        if missing:
+            raise UsageError(f"migration/plan.yaml: 'secrets.{secret.id}.rotation.name' is '{name}', which needs the fields {', '.join(missing)}")
