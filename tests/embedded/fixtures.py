@@ -1,0 +1,45 @@
+"""pytest fixtures over the embedded servers: name this module in ``pytest_plugins``.
+
+One AWS endpoint and one PostgreSQL serve the whole session; ``aws`` is emptied before each test that uses it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.embedded import Absent
+from tests.embedded.aws import EmbeddedAws, embedded_aws
+from tests.embedded.postgres import EmbeddedPostgres, embedded_postgres
+from tests.embedded.shop_credentials import ShopCredentials, shop_credentials
+
+
+@pytest.fixture(scope="session")
+def aws_endpoint() -> Iterator[EmbeddedAws]:
+    with embedded_aws() as aws:
+        yield aws
+
+
+@pytest.fixture
+def aws(aws_endpoint: EmbeddedAws) -> EmbeddedAws:
+    """An empty AWS account."""
+    aws_endpoint.reset()
+    return aws_endpoint
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[EmbeddedPostgres]:
+    """A PostgreSQL server, shared: a test makes its own roles and databases. Skips, with the reason, without one."""
+    try:
+        server = embedded_postgres()
+        with server as running:
+            yield running
+    except Absent as absent:
+        pytest.skip(f"ABSENT: {absent}")
+
+
+@pytest.fixture(scope="session")
+def credentials() -> ShopCredentials:
+    """What is hardcoded in the bundled application."""
+    return shop_credentials()
