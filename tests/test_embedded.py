@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import subprocess
 import sys
+import threading
 import urllib.error
 import urllib.request
 import uuid
@@ -133,6 +135,39 @@ def test_every_installed_postgres_serves_and_leaves_nothing(programs: Path, monk
     assert not Path(data).parent.exists()
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+def test_a_server_does_not_outlive_a_killed_owner(postgres: EmbeddedPostgres) -> None:
+    program = (
+        "import sys, tests.embedded.postgres as p\n"
+        "with p.embedded_postgres() as server:\n"
+        "    print(server.execute('SHOW data_directory')[0][0], flush=True)\n"
+        "    sys.stdin.read()\n"
+    )
+    owner = subprocess.Popen(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        env=clean_environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert owner.stdout is not None and owner.stdin is not None
+    data = Path(owner.stdout.readline().strip())
+    postmaster = data / "postmaster.pid"
+    assert postmaster.exists()
+    owner.kill()
+    owner.wait()
+    owner.stdin.close()
+    owner.stdout.close()
+    pause = threading.Event()
+    for _ in range(600):
+        if not postmaster.exists():  # PostgreSQL removes it as the last thing of a clean shutdown
+            break
+        pause.wait(0.05)
+    left = postmaster.exists()
+    shutil.rmtree(data.parent, ignore_errors=True)
+    assert not left
 
 
 def test_no_postgres_is_an_error_that_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -30,6 +30,10 @@ _START_SECONDS = 60.0
 _POLL_SECONDS = 0.05
 _STOP_SECONDS = 30.0
 _PORT_ATTEMPTS = 5
+# Stops the server when our end of standard input is closed, however we end; its status is the server's.
+_TIED_TO_US = (
+    'exec 3<&0; "$@" </dev/null & server=$!; (cat <&3 >/dev/null; kill -INT $server) & exec 3<&-; wait $server'
+)
 _DISTRIBUTIONS = ("/usr/lib/postgresql", "/usr/pgsql-*", "/opt/homebrew/opt/postgresql*", "/usr/local/opt/postgresql*")
 
 
@@ -206,11 +210,12 @@ def _running(
         with open(directory / "log", "w+", errors="replace") as log:
             process = subprocess.Popen(
                 _command(programs, directory / "data", port),
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
                 cwd="/",
                 env=clean_environment({"LC_ALL": "C"}),
+                start_new_session=True,
                 **_as(account),
             )
             try:
@@ -242,7 +247,7 @@ def _command(programs: Path, data: Path, port: int) -> list[str]:
         "log_min_error_statement": "panic",
     }
     options = [argument for name, value in settings.items() for argument in ("-c", f"{name}={value}")]
-    return [str(programs / "postgres"), "-D", str(data), *options]
+    return ["/bin/sh", "-c", _TIED_TO_US, "sh", str(programs / "postgres"), "-D", str(data), *options]
 
 
 def _free_port() -> int:
@@ -276,11 +281,10 @@ def _ready(process: subprocess.Popen[bytes], port: int, password: str, data: Pat
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
     """Fast shutdown: open sessions are ended, the data is left consistent."""
-    if process.poll() is not None:
-        return
-    process.send_signal(signal.SIGINT)
+    assert process.stdin is not None
+    process.stdin.close()
     try:
         process.wait(_STOP_SECONDS)
     except subprocess.TimeoutExpired:
-        process.kill()
+        os.killpg(process.pid, signal.SIGKILL)
         process.wait()
