@@ -1,0 +1,30 @@
+"""Rotations of PostgreSQL logins: RDS, Aurora, or a server of one's own."""
+
+from __future__ import annotations
+
+from hardcode_hunter.plugins import Rotation
+
+POSTGRESQL_SINGLE_USER = Rotation(
+    name="postgresql-single-user",
+    title="changes the PostgreSQL login's own password; a client that is refused reads the secret again and retries",
+    engines=("postgres", "postgresql", "aurora-postgresql"),
+    users="single",
+    directory="postgresql_single_user",
+    handler="lambda_function.handler",
+    required_keys=("username", "password", "host"),
+    iam_actions=(
+        "secretsmanager:DescribeSecret",
+        "secretsmanager:GetRandomPassword",
+        "secretsmanager:GetSecretValue",
+        "secretsmanager:PutSecretValue",
+        "secretsmanager:UpdateSecretVersionStage",
+    ),
+    exclude_characters=" %+~`#$&*()|[]{}:;<>?!'/@\"\\",
+    requirements=(
+        "asn1crypto==1.5.1",
+        "pg8000==1.31.6",
+        "python-dateutil==2.9.0.post0",
+        "scramp==1.5.0",
+        "six==1.17.0",
+    ),
+)

@@ -1,0 +1,86 @@
+"""pytest fixtures over :mod:`tests.rotating_login`: name this module in ``pytest_plugins``."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable, Iterator
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from tests.embedded.aws import EmbeddedAws
+from tests.embedded.postgres import EmbeddedPostgres, identifier, literal
+from tests.rotating_login import Document, Recorder, RotatingLogin
+
+pytest_plugins = ("tests.embedded.fixtures",)
+
+
+@pytest.fixture
+def recorder() -> Recorder:
+    return Recorder()
+
+
+@pytest.fixture
+def watched(monkeypatch: pytest.MonkeyPatch, aws: EmbeddedAws, recorder: Recorder) -> Callable[[ModuleType], None]:
+    """Point a function at the embedded AWS, and record each call, login and statement of it."""
+    for name, value in aws.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("AWS_ENDPOINT_URL")  # the function's own variable is what must count
+    monkeypatch.setenv("SECRETS_MANAGER_ENDPOINT", aws.endpoint_url)
+
+    def watch(function: ModuleType) -> None:
+        function.secrets_manager.cache_clear()
+        function.secrets_manager().meta.events.register(
+            "after-call.secretsmanager", lambda model, **_: recorder.saw(f"secretsmanager:{model.name}")
+        )
+
+        class Watched(function.Connection):  # type: ignore[name-defined, misc]
+            def __init__(self, **options: Any) -> None:
+                super().__init__(**options)
+                self.who = options["user"]
+                recorder.saw("log in")
+
+            def run(self, sql: str, *args: Any, **options: Any) -> Any:
+                rows = super().run(sql, *args, **options)
+                recorder.statements.append((self.who, sql))
+                recorder.saw(sql.split(" PASSWORD ")[0].replace(identifier(self.who), "…"))
+                return rows
+
+        monkeypatch.setattr(function, "Connection", Watched)
+
+    return watch
+
+
+@pytest.fixture
+def new_login(
+    aws: EmbeddedAws, postgres: EmbeddedPostgres, recorder: Recorder
+) -> Iterator[Callable[..., RotatingLogin]]:
+    """``new_login(function, username, password, form)``: the role, its secret in that form, rotation enabled."""
+    secrets, roles = aws.client("secretsmanager"), list[str]()
+
+    def create(
+        function: ModuleType, username: str = "", password: str = "", form: Callable[[Document], Document] = dict
+    ) -> RotatingLogin:
+        username = username or f"orders_{uuid.uuid4().hex[:8]}"
+        password = password or uuid.uuid4().hex
+        postgres.execute(f"CREATE ROLE {identifier(username)} LOGIN PASSWORD {literal(password)}")
+        roles.append(username)
+        document = {
+            "engine": "postgres",
+            "host": postgres.host,
+            "port": postgres.port,
+            "dbname": "postgres",
+            "username": username,
+            "password": password,
+        }
+        value = json.dumps(form(document))
+        arn = secrets.create_secret(Name=uuid.uuid4().hex, SecretString=value)["ARN"]
+        aws.enable_rotation(arn)
+        return RotatingLogin(function, recorder, aws, postgres, secrets, arn, username)
+
+    yield create
+    for role in reversed(roles):
+        postgres.execute(f"DROP OWNED BY {identifier(role)}")
+        postgres.execute(f"DROP ROLE {identifier(role)}")
