@@ -1,0 +1,335 @@
+"""The CloudFormation back end: one template per shard of an environment, and the first holds the key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from hardcode_hunter.generate import names, policies, quoting
+from hardcode_hunter.generate.policies import Flat, Many, One, Text, When
+from hardcode_hunter.generate.quoting import Tag
+from hardcode_hunter.generate.wanted import Function, Item, RoleInput, Shard, Stack
+from hardcode_hunter.model import Home
+
+RUNTIME = "python3.14"
+UNSET = "not-set"
+"""Default of a bucket and its keys: valid as a name, so that the template can be checked, and refused by a rule when it matters."""
+NO_VALUE = Tag("!Ref", "AWS::NoValue")
+INLINE_LIMIT = 51_200
+"""Bytes of a template that the API takes without a bucket (CloudFormation quotas)."""
+
+_IAM_ARN = r"^arn:[a-z-]+:iam::[0-9]{12}:(root|(role|user)/[\w+=,.@/-]+)$"
+_ROLE_NAME = r"^[\w+=,.@-]{1,64}$"
+_SECRET_ARN = r"^arn:[a-z-]+:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:.+$"
+_KEY_ARN = r"^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/.+$"
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A template parameter; without a ``default`` it is required."""
+
+    name: str
+    description: str
+    type: str = "String"
+    pattern: str = ""
+    default: str | None = None
+    allowed: tuple[str, ...] = ()
+
+    @property
+    def required(self) -> bool:
+        return self.default is None
+
+
+def path(stack: Stack, shard: Shard) -> str:
+    """Where the template of ``shard`` lies."""
+    return f"{stack.directory}/secrets.yaml" if shard.number == 1 else f"{stack.directory}/secrets-{shard.number}.yaml"
+
+
+def stack_name(stack: Stack, shard: Shard) -> str:
+    return f"{stack.slug}-secrets" + (f"-{shard.number}" if shard.number > 1 else "")
+
+
+def template(stack: Stack, shard: Shard) -> str:
+    """The template's text."""
+    writer = _Writer(stack, shard)
+    return quoting.render("cloudformation/secrets.yaml.j2", writer.values())
+
+
+# ---------------------------------------------------------------- parameters
+
+
+def parameters(stack: Stack, shard: Shard) -> tuple[Parameter, ...]:
+    """All parameters of the shard's template, required ones first."""
+    found = [*_people(stack, shard), *_inputs(shard), *(p for item in shard.items for p in _existing(item))]
+    if shard.functions:
+        found += _rotation_parameters(stack, shard)
+    return tuple(sorted(found, key=lambda p: not p.required))
+
+
+def _people(stack: Stack, shard: Shard) -> Iterable[Parameter]:
+    guarded = any(item.home is Home.SECRETS_MANAGER for item in shard.items)
+    if not guarded and not (stack.has_key and shard.number == 1):
+        return
+    arns = "CommaDelimitedList"
+    yield Parameter("AdministratorArns", "ARNs of the roles that administer key and policies and may delete; they can decrypt nothing.", arns, _IAM_ARN)
+    yield Parameter("DeployerArns", "ARNs of the roles that deploy this template, now and later; they can read no value.", arns, _IAM_ARN)
+    yield Parameter("WriterArns", "ARNs of the roles that store values and read them back.", arns, _IAM_ARN)
+
+
+def input_name(source: RoleInput) -> str:
+    return f"Role{names.logical_id(source.of)}" if source.of else f"ConsumerRoles{names.logical_id(source.secret)}"
+
+
+def _inputs(shard: Shard) -> Iterable[Parameter]:
+    for source in shard.role_inputs:
+        yield Parameter(input_name(source), quoting.one_line(source.description)[:4000], "CommaDelimitedList", _ROLE_NAME)
+
+
+def arn_parameter(item: Item) -> str:
+    return f"{'Managed' if item.home is Home.MANAGED else 'Existing'}SecretArn{names.logical_id(item.id)}"
+
+
+def key_parameter(item: Item) -> str:
+    return f"{'Managed' if item.home is Home.MANAGED else 'Existing'}KeyArn{names.logical_id(item.id)}"
+
+
+def _existing(item: Item) -> Iterable[Parameter]:
+    if item.home is Home.PARAMETER_STORE:
+        return
+    arn, key = arn_parameter(item), key_parameter(item)
+    if item.home is Home.MANAGED:
+        yield Parameter(arn, f"ARN of the secret that the service keeps for '{item.id}'.", pattern=_SECRET_ARN, default=item.arn or None)
+    elif item.declared:
+        yield Parameter(arn, f"ARN of a secret that exists already, to be used for '{item.id}' instead of a new one.", pattern=f"^(?:{_SECRET_ARN[1:-1]})?$", default="")
+    else:
+        yield Parameter(arn, f"ARN of the existing secret for '{item.id}'.", pattern=_SECRET_ARN, default=item.arn or None)
+    optional = f"^(?:{_KEY_ARN[1:-1]})?$"
+    yield Parameter(key, f"ARN of the customer managed key of the secret '{item.id}', when it has one of its own.", pattern=optional, default="")
+
+
+def code_parameter(function: Function) -> str:
+    return f"RotationCodeKey{names.logical_id(function.id)}"
+
+
+def _rotation_parameters(stack: Stack, shard: Shard) -> Iterable[Parameter]:
+    switch = "true" if stack.rotating else "false"
+    yield Parameter("EnableRotation", "Whether rotation runs. Only after every consumer reads the secret.", default=switch, allowed=("true", "false"))
+    yield Parameter("RotationCodeBucket", "Bucket that holds the packages of the rotation functions; needed when rotation runs.", default=UNSET)
+    for function in shard.functions:
+        yield Parameter(code_parameter(function), f"Object key of the package of {function.rotation.name}; needed when rotation runs.", default=UNSET)
+    arns = "CommaDelimitedList"
+    yield Parameter("RotationSubnetIds", "Subnets for the rotation functions, when the database is in a VPC.", arns, default="")
+    yield Parameter("RotationSecurityGroupIds", "Security groups for the rotation functions: out to the database and to port 443.", arns, default="")
+    yield Parameter("PermissionsBoundaryArn", "Permissions boundary of the roles that this template creates.", default="")
+
+
+# ---------------------------------------------------------------- symbols
+
+
+class _Writer:
+    """Turns the description of one shard into what the template shows."""
+
+    def __init__(self, stack: Stack, shard: Shard) -> None:
+        self.stack, self.shard = stack, shard
+        self.inputs = {i.id: i for i in shard.role_inputs}
+        self.key = Tag("!GetAtt", "Key.Arn") if shard.number == 1 else Tag("!ImportValue", f"{stack.slug}-key-arn")
+
+    def values(self) -> Mapping[str, object]:
+        stack, shard = self.stack, self.shard
+        functions = {f.id: f for f in shard.functions}
+        return {
+            "description": f"Secrets of {stack.slug}: key, secrets without their values, policies and rotation.",
+            "parameters": [self._parameter(p) for p in parameters(stack, shard)],
+            "conditions": self._conditions(),
+            "rules": self._rules(),
+            "key": self._key() if stack.has_key and shard.number == 1 else None,
+            "items": [self._item(item, functions.get(item.function)) for item in shard.items],
+            "functions": [self._function(f) for f in shard.functions],
+        }
+
+    def _parameter(self, parameter: Parameter) -> tuple[str, object]:
+        body: dict[str, object] = {"Type": parameter.type, "Description": parameter.description}
+        if parameter.allowed:
+            body["AllowedValues"] = list(parameter.allowed)
+        if parameter.pattern:
+            body["AllowedPattern"] = parameter.pattern
+        if parameter.default is not None:
+            body["Default"] = parameter.default
+        return parameter.name, body
+
+    def _conditions(self) -> list[tuple[str, object]]:
+        rows: list[tuple[str, object]] = []
+        for item in self.shard.items:
+            if item.home is Home.PARAMETER_STORE:
+                continue
+            id = names.logical_id(item.id)
+            if item.declared:
+                rows.append((f"Create{id}", _equals(Tag("!Ref", arn_parameter(item)), "")))
+            rows.append((f"KeyOf{id}", _given(Tag("!Ref", key_parameter(item)))))
+        if self.shard.functions:
+            rows.append(("RotationEnabled", _equals(Tag("!Ref", "EnableRotation"), "true")))
+            rows.append(("RotationInVpc", _given(Tag("!Join", ["", Tag("!Ref", "RotationSubnetIds")]))))
+            rows.append(("RotationBounded", _given(Tag("!Ref", "PermissionsBoundaryArn"))))
+        return rows
+
+    def _rules(self) -> object:
+        if not self.shard.functions:
+            return None
+        needed = ["RotationCodeBucket", *(code_parameter(f) for f in self.shard.functions)]
+        asserted = [{"Assert": _given(Tag("!Ref", n), UNSET), "AssertDescription": f"{n} is needed when EnableRotation is true."} for n in needed]
+        return {"RotationNeedsCode": {"RuleCondition": _equals(Tag("!Ref", "EnableRotation"), "true"), "Assertions": asserted}}
+
+    def _key(self) -> Mapping[str, object]:
+        return {
+            "description": f"Secrets of {self.stack.slug}",
+            "alias": self.stack.alias,
+            "policy": self.write(policies.key_policy(self.stack)),
+            "tags": _tags(self.stack.common_tags),
+            "export": f"{self.stack.slug}-key-arn",
+        }
+
+    def _item(self, item: Item, function: Function | None) -> Mapping[str, object]:
+        id = names.logical_id(item.id)
+        guarded = item.home is Home.SECRETS_MANAGER
+        return {
+            "id": id,
+            "name": item.name,
+            "declared": item.declared,
+            "guarded": guarded,
+            "description": f"{item.secret.kind.value} of {self.stack.slug}",
+            "policy_description": f"Reads the secret {item.id} of {self.stack.slug}"[:1000],
+            "key": self.key,
+            "tags": _tags(self.stack.tags(item)),
+            "arn": None if item.home is Home.PARAMETER_STORE else self.one(One("secret", item.id)),
+            "resource_policy": self.write(policies.resource_policy(self.stack, item)) if guarded else None,
+            "consumer_policy": self.write(policies.consumer_policy(self.stack, item)),
+            "attachments": self._attachments(item),
+            "function": names.logical_id(function.id) if function else "",
+            "schedule": item.secret.rotation.schedule,
+        }
+
+    def _attachments(self, item: Item) -> dict[str, object]:
+        """Roles and users that get the consumer policy: those of another account can't."""
+        own = [p for p in item.principals if self.stack.environment.account in ("", p.account)]
+        roles: list[object] = [p.name for p in own if p.kind == "role"]
+        lists = [Tag("!Ref", input_name(i)) for i in item.inputs]
+        found: dict[str, object] = {}
+        if roles or lists:
+            found["Roles"] = _flat(roles, lists)
+        users = [p.name for p in own if p.kind == "user"]
+        return {**found, **({"Users": users} if users else {})}
+
+    def _function(self, function: Function) -> Mapping[str, object]:
+        served = [self.shard.item(id) for id in function.secrets]
+        variables = {"EXCLUDE_CHARACTERS": function.rotation.exclude_characters} if function.rotation.exclude_characters else {}
+        endpoint = Tag("!Sub", "https://secretsmanager.${AWS::Region}.${AWS::URLSuffix}")
+        return {
+            "id": names.logical_id(function.id),
+            "description": f"{function.rotation.name}: rotates secrets of {self.stack.slug}",
+            "handler": function.rotation.handler,
+            "runtime": RUNTIME,
+            "path": self.stack.rotation_path,
+            "code": code_parameter(function),
+            "variables": {"SECRETS_MANAGER_ENDPOINT": endpoint, **variables},
+            "assume": self.write(policies.assume_policy()),
+            "policy": self.write(policies.rotation_policy(function)),
+            "network": self.write(policies.network_policy()),
+            "only": self.one(One("secret", served[0].id)) if len(served) == 1 else None,
+            "tags": _tags(self.stack.common_tags),
+        }
+
+    def one(self, symbol: One) -> object:
+        if symbol.name == "secret":
+            item = self.shard.item(symbol.of)
+            existing = Tag("!Ref", arn_parameter(item))
+            id = names.logical_id(item.id)
+            return Tag("!If", [f"Create{id}", Tag("!Ref", f"Secret{id}"), existing]) if item.declared else existing
+        if symbol.name == "logs":
+            return Tag("!GetAtt", f"RotationLogs{names.logical_id(symbol.of)}.Arn")
+        raise KeyError(symbol.name)
+
+    def many(self, symbol: Many) -> object:
+        people = {"administrators": "AdministratorArns", "deployers": "DeployerArns", "writers": "WriterArns"}
+        if symbol.name in people:
+            return Tag("!Ref", people[symbol.name])
+        assert symbol.name == "keys", symbol.name
+        items = [self.shard.item(id) for id in symbol.of.split(" ")]
+        own = [self.key] if any(i.home is not Home.MANAGED for i in items) else []
+        held = [i for i in items if i.home is not Home.PARAMETER_STORE]
+        if len(items) == 1 and not own:
+            return Tag("!Ref", key_parameter(items[0]))
+        return [*own, *(Tag("!If", [f"KeyOf{names.logical_id(i.id)}", Tag("!Ref", key_parameter(i)), NO_VALUE]) for i in held)]
+
+    def role_arns(self, symbol: Many) -> list[object]:
+        """Patterns for the ARNs of roles that an input names: a name is unique in its account whatever its path.
+
+        ``Fn::Join`` takes a literal delimiter only, so partition and (when the plan has none) account are left open: the policies that
+        use this exempt from a Deny, and another account's roles have no Allow.
+        """
+        stem = f"arn:*:iam::{self.stack.environment.account or '*'}:role/"
+        listed = Tag("!Ref", input_name(self.inputs[symbol.of]))
+        return [Tag("!Join", ["", [head, Tag("!Join", [f",{head}", listed])]]) for head in (stem, f"{stem}*/")]
+
+    def flat(self, flat: Flat) -> object:
+        singles: list[object] = []
+        lists: list[object] = []
+        joined: list[object] = []
+        for part in flat.parts:
+            if isinstance(part, Many) and part.name == "roles":
+                joined += self.role_arns(part)
+            elif isinstance(part, Many):
+                lists.append(self.many(part))
+            else:
+                singles.append(self.write(part))
+        return _flat(singles, lists, joined)
+
+    def write(self, value: object) -> object:
+        """``value`` with every symbol replaced by an intrinsic."""
+        if isinstance(value, Text):
+            return _sub(value)
+        if isinstance(value, One):
+            return _sub(Text((value,))) if value.name in _PSEUDO else self.one(value)
+        if isinstance(value, Many):
+            return self.many(value)
+        if isinstance(value, Flat):
+            return self.flat(value)
+        if isinstance(value, When):
+            return Tag("!If", [f"KeyOf{names.logical_id(value.of)}", self.write(value.statement), NO_VALUE])
+        if isinstance(value, Mapping):
+            return {k: self.write(v) for k, v in value.items()}
+        if isinstance(value, list):
+            return [self.write(v) for v in value]
+        return value
+
+
+_PSEUDO = {"partition": "AWS::Partition", "region": "AWS::Region", "account": "AWS::AccountId", "url-suffix": "AWS::URLSuffix"}
+
+
+def _sub(text: Text) -> object:
+    """``Fn::Sub`` of text and pseudo parameters; a literal ``${`` is written ``${!`` (CloudFormation, "Fn::Sub")."""
+    if len(text.parts) == 1 and isinstance(text.parts[0], One):
+        return Tag("!Ref", _PSEUDO[text.parts[0].name])
+    parts = (p.replace("${", "${!") if isinstance(p, str) else f"${{{_PSEUDO[p.name]}}}" for p in text.parts)
+    return Tag("!Sub", "".join(parts))
+
+
+def _flat(singles: Sequence[object], lists: Sequence[object], joined: Sequence[object] = ()) -> object:
+    """One flat list. CloudFormation has no concatenation, so whole lists are joined by commas and split again."""
+    if not lists and not joined:
+        return list(singles)
+    if len(lists) == 1 and not singles and not joined:
+        return lists[0]
+    parts = [*singles, *(Tag("!Join", [",", entry]) for entry in lists), *joined]
+    return Tag("!Split", [",", Tag("!Join", [",", parts])])
+
+
+def _equals(left: object, right: str) -> Tag:
+    return Tag("!Equals", [left, right])
+
+
+def _given(value: object, unset: str = "") -> Tag:
+    return Tag("!Not", [_equals(value, unset)])
+
+
+def _tags(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"Key": key, "Value": value} for key, value in sorted(tags.items())]

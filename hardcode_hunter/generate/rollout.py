@@ -1,0 +1,306 @@
+"""The page that says how to roll the migration out: exact commands for each phase, who reads what, what is open, and the way back."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+from hardcode_hunter.generate import cloudformation, quoting, terraform
+from hardcode_hunter.generate.quoting import shell_word
+from hardcode_hunter.generate.wanted import Item, Shard, Stack
+from hardcode_hunter.model import Consumer, Evaluated, Home, Plan, Secret
+
+PATH = "migration/ROLL-OUT.md"
+ATTACHED = 10
+"""Managed policies per role before a quota has to be raised (IAM and AWS STS quotas)."""
+
+
+def page(plan: Plan, stacks: Sequence[Stack], sizes: Mapping[str, int]) -> str:
+    """The Markdown text. ``sizes`` has the length of each template, by path."""
+    values = {
+        "application": plan.application,
+        "infrastructure": {"cloudformation": "CloudFormation", "terraform": "Terraform"}[plan.infrastructure],
+        "adopt": any(not i.declared and i.home is Home.SECRETS_MANAGER for s in stacks for i in s.items),
+        "environments": [_environment(plan, stack, sizes) for stack in stacks],
+        "forced": plan.forced,
+    }
+    return quoting.render("roll-out.md.j2", values)
+
+
+def _environment(plan: Plan, stack: Stack, sizes: Mapping[str, int]) -> Mapping[str, object]:
+    back_end = _CloudFormation(stack, sizes) if plan.infrastructure == "cloudformation" else _Terraform(stack)
+    aws = _aws(stack)
+    stored = [i for i in stack.items if i.home is not Home.MANAGED]
+    return {
+        "name": stack.environment.name,
+        "directory": stack.directory,
+        "account": stack.environment.account or "not in the plan: check it before every command",
+        "region": stack.environment.region or "not in the plan: the one that your profile has",
+        "identity": f"aws sts get-caller-identity --query Account --output text{aws}",
+        "inputs": back_end.inputs(),
+        "inputs_kind": back_end.inputs_kind,
+        "shell": back_end.deploy(),
+        "store_first": bool(stored) and not any(i.declared for i in stack.items),
+        "look_up": [] if plan.infrastructure == "cloudformation" else [
+            f"{_look_up(stack, i)}  # {terraform.arn_variable(i)}" for i in stack.items
+            if i.home is Home.SECRETS_MANAGER and not i.declared and not i.arn
+        ],
+        "adopted": [_reencrypt(stack, i, aws) for i in stack.items if not i.declared and i.home is Home.SECRETS_MANAGER],
+        "store": _store(stack) if stored else "",
+        "package": back_end.package() if stack.functions else "",
+        "rotate": back_end.rotate() if stack.functions else "",
+        "first": [f"aws secretsmanager rotate-secret --secret-id {_id(stack, i)}{aws}" for i in stack.items if i.function],
+        "confirm": [
+            f"aws secretsmanager describe-secret --secret-id {_id(stack, i)} --query '[RotationEnabled, NextRotationDate, VersionIdsToStages]'{aws}"
+            for i in stack.items if i.function
+        ],
+        "cancel": [f"aws secretsmanager cancel-rotate-secret --secret-id {_id(stack, i)}{aws}" for i in stack.items if i.function],
+        "off": back_end.off() if stack.functions else "",
+        "previous": [_previous(stack, i, aws) for i in stack.items if i.home is Home.SECRETS_MANAGER],
+        "rows": [_row(stack, item) for item in stack.items],
+        "consumers": [_consumer(item, c) for item in stack.items for c in item.secret.consumers],
+        "managed": [_managed(item) for item in stack.items if item.home is Home.MANAGED],
+        "roles": [_role(secret) for secret in stack.roles_instead],
+        "questions": list(_questions(stack)),
+        "rotating": stack.rotating,
+    }  # fmt: skip
+
+
+def _aws(stack: Stack) -> str:
+    """The options that each AWS command of the environment needs."""
+    environment = stack.environment
+    region = f" --region {shell_word(environment.region)}" if environment.region else ""
+    return region + (f" --profile {shell_word(environment.profile)}" if environment.profile else "")
+
+
+def _id(stack: Stack, item: Item) -> str:
+    return shell_word(item.name)
+
+
+def _store(stack: Stack) -> str:
+    account = f" --account {stack.environment.account}" if stack.environment.account else ""
+    return f"hardcode-hunter apply{account}"
+
+
+def _look_up(stack: Stack, item: Item) -> str:
+    return f"aws secretsmanager describe-secret --secret-id {_id(stack, item)} --query ARN --output text{_aws(stack)}"
+
+
+def _reencrypt(stack: Stack, item: Item, aws: str) -> str:
+    return f"aws secretsmanager update-secret --secret-id {_id(stack, item)} --kms-key-id {shell_word(stack.alias)}{aws}"
+
+
+def _previous(stack: Stack, item: Item, aws: str) -> str:
+    find = f"aws secretsmanager list-secret-version-ids --secret-id {_id(stack, item)}{aws}"
+    move = f"aws secretsmanager update-secret-version-stage --secret-id {_id(stack, item)} --version-stage AWSCURRENT"
+    return f'{find}\n{move} --move-to-version-id "${{PREVIOUS:?}}" --remove-from-version-id "${{CURRENT:?}}"{aws}'
+
+
+def environment_variable(name: str) -> str:
+    """Name of the shell variable that stands for a template parameter: ``AdministratorArns`` → ``ADMINISTRATOR_ARNS``."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).upper()
+
+
+def _given(parameter: str) -> str:
+    """A parameter override whose value the shell refuses to leave out."""
+    return f'"{parameter}=${{{environment_variable(parameter)}:?}}"'
+
+
+class _CloudFormation:
+    inputs_kind = "sh"
+
+    def __init__(self, stack: Stack, sizes: Mapping[str, int]) -> None:
+        self.stack, self.sizes = stack, sizes
+
+    def inputs(self) -> str:
+        needed = {p.name: p for shard in self.stack.shards for p in cloudformation.parameters(self.stack, shard) if p.required}
+        rows = []
+        for parameter in needed.values():
+            many = " Several are separated by commas." if parameter.type == "CommaDelimitedList" else ""
+            value = self._known(parameter.name)
+            rows.append(f"# {quoting.comment(parameter.description)}{many}\nexport {environment_variable(parameter.name)}={value}")
+        return "\n".join(rows)
+
+    def _known(self, parameter: str) -> str:
+        """The command that looks a value up, where one does."""
+        items = (i for i in self.stack.items if i.home is Home.SECRETS_MANAGER and cloudformation.arn_parameter(i) == parameter)
+        return next((f"$({_look_up(self.stack, i)})" for i in items), "")
+
+    def _deploy(self, shard: Shard, overrides: Sequence[str]) -> str:
+        path = cloudformation.path(self.stack, shard)
+        lines = [
+            "aws cloudformation deploy",
+            f"--stack-name {shell_word(cloudformation.stack_name(self.stack, shard))}",
+            f"--template-file {shell_word(path)}",
+            f"--capabilities CAPABILITY_IAM{_aws(self.stack)}",
+        ]
+        if self.sizes.get(path, 0) > cloudformation.INLINE_LIMIT:
+            lines.append('--s3-bucket "${TEMPLATE_BUCKET:?a bucket for templates above 51,200 bytes}"')
+        if overrides:
+            lines.append("--parameter-overrides " + " \\\n    ".join(overrides))
+        return " \\\n  ".join(lines)
+
+    def deploy(self) -> str:
+        commands = []
+        for shard in self.stack.shards:
+            needed = [p for p in cloudformation.parameters(self.stack, shard) if p.required]
+            commands.append(self._deploy(shard, [_given(p.name) for p in needed]))
+        return "\n\n".join(commands)
+
+    def package(self) -> str:
+        done = []
+        for shard in self.stack.shards:
+            for function in shard.functions:
+                key = environment_variable(cloudformation.code_parameter(function))
+                name = function.rotation.name
+                upload = f'aws s3 cp "$build/{name}.zip" "s3://${{ROTATION_CODE_BUCKET:?}}/${key}"{_aws(self.stack)}'
+                digest = "$(sha256sum \"$build/" + name + '.zip" | cut -c1-16)'
+                done.append(f'{_build(self.stack, name)}\nexport {key}="hardcode-hunter/{name}-{digest}.zip"\n{upload}')
+        return "\n\n".join(done)
+
+    def rotate(self) -> str:
+        commands = []
+        for shard in self.stack.shards:
+            if shard.functions:
+                codes = [_given("RotationCodeBucket"), *(_given(cloudformation.code_parameter(f)) for f in shard.functions)]
+                commands.append(self._deploy(shard, ["EnableRotation=true", *codes]))
+        return "\n\n".join(commands)
+
+    def off(self) -> str:
+        return "\n\n".join(self._deploy(shard, ["EnableRotation=false"]) for shard in self.stack.shards if shard.functions)
+
+
+class _Terraform:
+    inputs_kind = "hcl"
+
+    def __init__(self, stack: Stack) -> None:
+        self.stack = stack
+
+    def inputs(self) -> str:
+        rows = []
+        for variable in terraform.variables(self.stack):
+            if variable.required:
+                empty = '[""]' if variable.type.startswith("list") else '""'
+                rows.append(f"# {quoting.comment(variable.description)}\n{variable.name} = {empty}")
+        return "\n".join(rows)
+
+    def _run(self, plan: str, extra: str = "") -> str:
+        profile = f"AWS_PROFILE={shell_word(self.stack.environment.profile)} " if self.stack.environment.profile else ""
+        run = f"{profile}terraform -chdir={shell_word(self.stack.directory)}"
+        return f"{run} plan -out={plan}.tfplan{extra}\n{run} apply {plan}.tfplan"
+
+    def deploy(self) -> str:
+        return f"terraform -chdir={shell_word(self.stack.directory)} init\n{self._run('shell')}"
+
+    def package(self) -> str:
+        done = []
+        for rotation in self.stack.rotations:
+            target = shell_word(f"{self.stack.directory}/rotation/{rotation.name}.zip")
+            done.append(f'{_build(self.stack, rotation.name)}\ncp "$build/{rotation.name}.zip" {target}')
+        return "\n\n".join(done)
+
+    def rotate(self) -> str:
+        return self._run("rotate", " -var=enable_rotation=true")
+
+    def off(self) -> str:
+        return self._run("off", " -var=enable_rotation=false")
+
+
+def _build(stack: Stack, name: str) -> str:
+    """The commands that make ``$build/NAME.zip``: our source with its pure-Python requirements beside it."""
+    source = shell_word(f"{stack.directory}/rotation/{name}")
+    return (
+        "build=$(mktemp -d)\n"
+        f'python3 -m pip install --no-compile --only-binary=:all: --no-deps --target "$build/{name}" -r {source}/requirements.txt\n'
+        f'cp {source}/*.py "$build/{name}/"\n'
+        f'(cd "$build/{name}" && python3 -m zipfile -c ../{name}.zip ./*)'
+    )
+
+
+# ---------------------------------------------------------------- tables
+
+
+_HOMES = {
+    Home.SECRETS_MANAGER: "Secrets Manager",
+    Home.PARAMETER_STORE: "Parameter Store (SecureString)",
+    Home.MANAGED: "managed password",
+}
+_READS = {Evaluated.CALL: "at each call", Evaluated.IMPORT: "once, at start", Evaluated.DEPLOY: "once, at deployment"}
+
+
+def _row(stack: Stack, item: Item) -> Mapping[str, str]:
+    choice = item.secret.rotation
+    rotation = f"{choice.name}, {choice.schedule}" if item.function else f"none: {choice.why}" if choice.why else choice.name
+    name = "chosen by the service" if item.home is Home.MANAGED and not item.arn else item.name
+    return {"id": item.id, "name": name, "home": _HOMES[item.home], "rotation": rotation, "why": item.secret.why}
+
+
+def _consumer(item: Item, consumer: Consumer) -> Mapping[str, str]:
+    once = consumer.reads is not Evaluated.CALL
+    restart = consumer.restart or ("restart it after each change of the value" if once else "not needed")
+    place = f"{consumer.path}:{consumer.line}"
+    return {
+        "secret": item.id,
+        "place": place,
+        "symbol": consumer.symbol,
+        "reads": _READS[consumer.reads],
+        "runtime": consumer.runtime,
+        "role": consumer.role or "unknown",
+        "restart": restart,
+    }
+
+
+def _managed(item: Item) -> Mapping[str, str]:
+    resource = item.secret.managed_resource or "the database"
+    return {"id": item.id, "resource": resource, "arn": cloudformation.arn_parameter(item), "variable": terraform.arn_variable(item)}
+
+
+def _role(secret: Secret) -> Mapping[str, object]:
+    places = sorted({(c.path, c.line) for c in secret.consumers})
+    listed = [f"{path}:{line}" for path, line in places] or sorted({o.path for f in secret.fields for o in f.origins})
+    return {"id": secret.id, "why": secret.why, "places": listed}
+
+
+def _questions(stack: Stack) -> Iterable[str]:
+    for item in stack.items:
+        yield from (f"{item.id}: {question}" for question in item.secret.questions)
+    for secret in stack.roles_instead:
+        yield from (f"{secret.id}: {question}" for question in secret.questions)
+    for item in stack.items:
+        if not item.secret.consumers:
+            yield f"{item.id}: no consumer is known, yet its policy needs at least one role; who reads it?"
+        elif any(not i.of for i in item.inputs):
+            yield f"{item.id}: with which role does the code that reads it run? The deployment asks for the role's name."
+        for principal in item.principals:
+            if stack.environment.account not in ("", principal.account):
+                yield f"{item.id}: {principal.arn} is in another account: attach the policy there, and allow it in this secret's policies."
+    yield from _crowded(stack)
+
+
+def _crowded(stack: Stack) -> Iterable[str]:
+    reads: Counter[str] = Counter()
+    for item in stack.items:
+        reads.update({p.arn for p in item.principals} | {i.of for i in item.inputs if i.of})
+    for role, count in sorted(reads.items()):
+        if count > ATTACHED:
+            yield f"{role} gets {count} managed policies; a role has room for {ATTACHED} until that quota is raised."
+
+
+def commands_of_shell(plan: Plan, stack: Stack, sizes: Mapping[str, int]) -> str:
+    """The commands that deploy the first phase of one environment."""
+    return (_CloudFormation(stack, sizes) if plan.infrastructure == "cloudformation" else _Terraform(stack)).deploy()
+
+
+def commands_of_rotation(plan: Plan, stack: Stack, sizes: Mapping[str, int]) -> str:
+    """The commands that package the functions and switch rotation on; empty when nothing rotates."""
+    back_end = _CloudFormation(stack, sizes) if plan.infrastructure == "cloudformation" else _Terraform(stack)
+    return f"{back_end.package()}\n\n{back_end.rotate()}" if stack.functions else ""
+
+
+def required(plan: Plan, stack: Stack) -> Mapping[str, str]:
+    """Inputs that a deployment must be given, with what they mean."""
+    if plan.infrastructure == "terraform":
+        return {v.name: v.description for v in terraform.variables(stack) if v.required}
+    rows = [p for shard in stack.shards for p in cloudformation.parameters(stack, shard) if p.required]
+    return {p.name: p.description for p in rows}

@@ -1,0 +1,308 @@
+"""What is wanted of one environment, in the words of no particular tool: both back ends are written from this description."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from hardcode_hunter.errors import UsageError
+from hardcode_hunter.generate import names
+from hardcode_hunter.model import Consumer, Environment, Home, Order, Plan, Secret
+from hardcode_hunter.plugins import Retriever, Rotation, load
+
+STORED = (Home.SECRETS_MANAGER, Home.PARAMETER_STORE)
+SHARD = 25
+"""Secrets per template and per rotation function. An inline policy of a role holds 10,240 characters and names each secret
+twice (IAM and AWS STS quotas), a CloudFormation template 200 parameters and 500 resources: 25 secrets stay below all of them."""
+
+_ENVIRONMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}\Z")
+_NAME = re.compile(r"[A-Za-z0-9/_+=.@-]{1,512}\Z")  # Secrets Manager, CreateSecret: Name
+_SECRET_ARN = re.compile(r"arn:[a-z-]+:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[A-Za-z0-9/_+=.@-]{1,519}\Z")
+_IAM_ARN = re.compile(r"arn:[a-z-]+:iam::(?P<account>[0-9]{12}):(?P<kind>role|user)/(?P<path>[\w+=,.@/-]*/)?(?P<name>[\w+=,.@-]{1,64})\Z", re.ASCII)
+_RATE = re.compile(r"rate\((\d{1,4}) (hour|hours|day|days)\)\Z")
+_CRON = re.compile(r"cron\([A-Za-z0-9*?/,# -]{5,200}\)\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """A role or user that is known by its ARN."""
+
+    arn: str
+    account: str
+    kind: str  # role | user
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class RoleInput:
+    """A required input: the names of roles that only a person knows. ``of`` is a logical id, or empty when nothing is known."""
+
+    id: str
+    secret: str  # id of the secret, empty when several secrets share the input
+    of: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One secret and what gathers around it. ``declared`` secrets are created by the stack unless an existing ARN is given."""
+
+    secret: Secret
+    name: str
+    declared: bool
+    arn: str  # of the existing secret, when the plan has it
+    principals: tuple[Principal, ...]
+    inputs: tuple[RoleInput, ...]
+    function: str = ""  # id of the rotation function that serves it
+
+    @property
+    def id(self) -> str:
+        return self.secret.id
+
+    @property
+    def home(self) -> Home:
+        return self.secret.home
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """One rotation function with the secrets that it serves."""
+
+    id: str  # "postgresql-single-user", or "postgresql-single-user-2" for the second twenty-five
+    rotation: Rotation
+    secrets: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """The part of an environment that one template holds."""
+
+    number: int
+    items: tuple[Item, ...]
+    functions: tuple[Function, ...]
+
+    def item(self, id: str) -> Item:
+        return next(i for i in self.items if i.id == id)
+
+    @property
+    def role_inputs(self) -> tuple[RoleInput, ...]:
+        return tuple({i.id: i for item in self.items for i in item.inputs}.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """One environment of the application."""
+
+    application: str
+    environment: Environment
+    shards: tuple[Shard, ...]
+    roles_instead: tuple[Secret, ...]  # credentials that are not stored at all
+    read_actions: Mapping[Home, tuple[str, ...]]
+    rotating: bool  # switched on by `rotate`
+
+    @property
+    def directory(self) -> str:
+        return f"migration/{self.environment.name}"
+
+    @property
+    def items(self) -> tuple[Item, ...]:
+        return tuple(item for shard in self.shards for item in shard.items)
+
+    @property
+    def functions(self) -> tuple[Function, ...]:
+        return tuple(f for shard in self.shards for f in shard.functions)
+
+    @property
+    def rotations(self) -> tuple[Rotation, ...]:
+        return tuple({f.rotation.name: f.rotation for f in self.functions}.values())
+
+    @property
+    def has_key(self) -> bool:
+        return any(item.home in STORED for item in self.items)
+
+    @property
+    def slug(self) -> str:
+        return f"{names.slug(self.application)}-{names.slug(self.environment.name, 20)}"
+
+    @property
+    def alias(self) -> str:
+        return f"alias/{names.slug(self.application)}/{names.slug(self.environment.name, 20)}"
+
+    @property
+    def rotation_path(self) -> str:
+        """IAM path of the rotation functions' roles: policies can name it before any such role exists."""
+        return f"/{names.slug(self.application)}/{names.slug(self.environment.name, 20)}/rotation/"
+
+    @property
+    def name_pattern(self) -> str:
+        """An IAM pattern for the names of all secrets of this environment."""
+        return self.environment.secret_name(self.application, "*")
+
+    def tags(self, item: Item) -> dict[str, str]:
+        """Tags of one secret: the plan's own win over ours."""
+        return {**self.common_tags, "secret": item.id, **self.environment.tags}
+
+    @property
+    def common_tags(self) -> dict[str, str]:
+        return {
+            "application": self.application,
+            "environment": self.environment.name,
+            "managed-by": "hardcode-hunter",
+            **self.environment.tags,
+        }
+
+
+def stacks(plan: Plan, enabled: frozenset[str]) -> tuple[Stack, ...]:
+    """The wanted stacks, in the plan's order of environments. Raises ``UsageError`` for what no template could deploy."""
+    known = {s.id for s in plan.secrets}
+    for id in sorted(enabled - known):
+        raise UsageError(f"rotation was to be enabled for '{id}', but migration/plan.yaml has no such secret")
+    retrievers = load("retrievers", Retriever)
+    if plan.retriever not in retrievers:
+        raise UsageError(f"migration/plan.yaml: no retriever is called '{plan.retriever}'; known: {', '.join(retrievers)}")
+    return tuple(_stack(plan, environment, enabled, retrievers[plan.retriever]) for environment in plan.environments)
+
+
+def _stack(plan: Plan, environment: Environment, enabled: frozenset[str], retriever: Retriever) -> Stack:
+    _check_environment(environment)
+    secrets = [s for s in plan.secrets if s.environment == environment.name]
+    stored = [s for s in secrets if s.home is not Home.ROLE]
+    items = [_item(plan, environment, secret) for secret in stored]
+    _check_unique(environment, items)
+    on = frozenset(s.id for s in secrets) & enabled
+    shards = tuple(_shard(number, group, on) for number, group in enumerate(_groups(items), 1))
+    reading = {
+        Home.SECRETS_MANAGER: retriever.iam_actions,
+        Home.MANAGED: retriever.iam_actions,
+        Home.PARAMETER_STORE: ("ssm:GetParameter",),
+    }
+    roles = tuple(s for s in secrets if s.home is Home.ROLE)
+    return Stack(plan.application, environment, shards, roles, reading, bool(on))
+
+
+def _groups(items: Sequence[Item]) -> Iterator[list[Item]]:
+    for start in range(0, len(items), SHARD):
+        yield list(items[start : start + SHARD])
+
+
+def _shard(number: int, items: Sequence[Item], on: frozenset[str]) -> Shard:
+    """While nothing is switched on, every rotation waits behind the parameter; afterwards only those that were let through."""
+    serving: dict[str, list[Item]] = {}
+    for item in items:
+        if item.secret.rotation.name != "none" and (not on or item.id in on):
+            serving.setdefault(item.secret.rotation.name, []).append(item)
+    functions, placed = [], {}
+    for name, served in sorted(serving.items()):
+        id = names.slug(name, 60).replace("_", "-") + (f"-{number}" if number > 1 else "")
+        functions.append(Function(id, _rotation(served), tuple(i.id for i in served)))
+        placed.update({item.id: id for item in served})
+    return Shard(number, tuple(_served(item, placed.get(item.id, "")) for item in items), tuple(functions))
+
+
+def _served(item: Item, function: str) -> Item:
+    return Item(item.secret, item.name, item.declared, item.arn, item.principals, item.inputs, function)
+
+
+def _rotation(items: Sequence[Item]) -> Rotation:
+    """The rotation that all of ``items`` chose, when each of them can be served by it."""
+    known = load("rotations", Rotation)
+    for item in items:
+        choice, where = item.secret.rotation, f"migration/plan.yaml: secret '{item.id}': rotation"
+        rotation = known.get(choice.name)
+        if rotation is None:
+            raise UsageError(f"{where} '{choice.name}' does not exist; known: {', '.join(known) or 'none'}, or 'none'")
+        if item.home is not Home.SECRETS_MANAGER or item.secret.form != "json":
+            raise UsageError(f"{where} '{choice.name}' needs a JSON secret in Secrets Manager; choose 'none' or change home and form")
+        if item.secret.engine and rotation.engines and item.secret.engine not in rotation.engines:
+            raise UsageError(f"{where} '{choice.name}' serves {', '.join(rotation.engines)}, not {item.secret.engine}")
+        missing = [key for key in rotation.required_keys if item.secret.key(key) is None]
+        if missing:
+            raise UsageError(f"{where} '{choice.name}' needs the field {', '.join(missing)}; add it or choose 'none'")
+        _check_schedule(where, choice.schedule)
+    chosen: Rotation = known[items[0].secret.rotation.name]
+    return chosen
+
+
+def _check_schedule(where: str, schedule: str) -> None:
+    """Secrets Manager takes rate() from 4 hours to 999 days, or cron() (User Guide, "Schedule expressions")."""
+    rate = _RATE.match(schedule)
+    hours = int(rate[1]) * (24 if rate[2].startswith("day") else 1) if rate else 0
+    if not (_CRON.match(schedule) or 4 <= hours <= 999 * 24):
+        raise UsageError(f"{where} schedule must be rate(4 hours) to rate(999 days), or cron(…)")
+
+
+def _item(plan: Plan, environment: Environment, secret: Secret) -> Item:
+    where = f"migration/plan.yaml: secret '{secret.id}'"
+    name = plan.secret_name(secret)
+    arn = name if name.startswith("arn:") else ""
+    if arn and not _SECRET_ARN.match(arn):
+        raise UsageError(f"{where}: 'existing' is no ARN of a secret; give the full ARN, with its six random characters")
+    if not arn and not _NAME.match(name):
+        raise UsageError(f"{where}: its name may hold letters, digits and /_+=.@- only, at most 512 of them; change the id or the name template")
+    declared = secret.home is Home.SECRETS_MANAGER and plan.order is Order.SHELL_FIRST and not secret.existing
+    principals, inputs = _readers(where, secret)
+    return Item(secret, name, declared, arn, principals, inputs)
+
+
+def _readers(where: str, secret: Secret) -> tuple[tuple[Principal, ...], tuple[RoleInput, ...]]:
+    principals: dict[str, Principal] = {}
+    waiting: dict[str, list[Consumer]] = {}
+    for consumer in secret.consumers:
+        if not consumer.role.startswith("arn:"):
+            waiting.setdefault("" if consumer.role in ("", "unknown") else consumer.role, []).append(consumer)
+            continue
+        match = _IAM_ARN.match(consumer.role)
+        if not match:
+            raise UsageError(f"{where}: the consumer at {consumer.path}:{consumer.line} has a role that is no ARN of an IAM role or user")
+        principals[consumer.role] = Principal(consumer.role, match["account"], match["kind"], match["name"])
+    if not secret.consumers:
+        waiting[""] = []
+    inputs = tuple(_input(secret, of, consumers) for of, consumers in sorted(waiting.items()))
+    return tuple(principals[arn] for arn in sorted(principals)), inputs
+
+
+RUNTIMES = {
+    "lambda": "the execution role of the Lambda function",
+    "ecs": "the task role (for ValueFrom of the container definition: the execution role)",
+    "eks": "the role of the pod identity association",
+    "ec2": "the role of the instance profile",
+    "ci": "the OIDC role of the pipeline",
+    "cloudformation": "the role that deploys the template",
+    "terraform": "the role that applies the configuration",
+}
+
+
+def _input(secret: Secret, of: str, consumers: Sequence[Consumer]) -> RoleInput:
+    if of:
+        return RoleInput(f"role {of}", "", of, f"Names (no ARNs) of the roles that '{of}' stands for in the code that reads secrets.")
+    kinds = sorted({RUNTIMES[c.runtime] for c in consumers if c.runtime in RUNTIMES})
+    places = [f"{c.path}:{c.line}" for c in consumers]
+    more = f" and {len(places) - 3} more" if len(places) > 3 else ""
+    read_by = f" Read by {', '.join(places[:3])}{more}." if places else ""
+    hint = f" That is {'; '.join(kinds)}." if kinds else ""
+    return RoleInput(f"unknown {secret.id}", secret.id, "", f"Names (no ARNs) of the roles that read '{secret.id}'.{hint}{read_by}")
+
+
+def _check_environment(environment: Environment) -> None:
+    where = f"migration/plan.yaml: environment '{environment.name}'"
+    if not _ENVIRONMENT.match(environment.name):
+        raise UsageError(f"{where}: the name becomes a folder: letters, digits and ._- only, starting with a letter or digit")
+    if environment.account and not re.fullmatch(r"[0-9]{12}", environment.account):
+        raise UsageError(f"{where}: 'account' must be 12 digits")
+    if environment.region and not re.fullmatch(r"[a-z]{2}(-[a-z]+)+-[0-9]", environment.region):
+        raise UsageError(f"{where}: 'region' is no AWS region, such as eu-central-1")
+    for key, value in environment.tags.items():
+        if not 1 <= len(key) <= 128 or len(value) > 256 or key.lower().startswith("aws:"):
+            raise UsageError(f"{where}: a tag key has 1 to 128 characters and does not begin with aws:, a tag value at most 256")
+        if "{{resolve:" in key + value:
+            raise UsageError(f"{where}: a tag holds '{{{{resolve:', which CloudFormation would look up; remove it")
+
+
+def _check_unique(environment: Environment, items: Sequence[Item]) -> None:
+    seen: dict[str, str] = {}
+    for item in items:
+        for kind, key in (("name", item.name), ("identifier", names.logical_id(item.id)), ("identifier", names.snake(item.id))):
+            other = seen.setdefault(f"{kind} {key}", item.id)
+            if other != item.id:
+                raise UsageError(f"migration/plan.yaml: secrets '{other}' and '{item.id}' have one {kind} in '{environment.name}'; rename one")
