@@ -1,0 +1,61 @@
+"""CloudFormation and SAM templates in YAML and JSON, and the parameter files beside them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from hardcode_hunter.model import Extraction, Replacement, Rewrite, Source
+from hardcode_hunter.plugins import Hits, Language, Rewriting
+
+_TEMPLATE = re.compile(rb"\bAWSTemplateFormatVersion\b|\bAWS::Serverless-2016-10-31\b")
+_RESOURCES = re.compile(rb"""(?:^|[{,]|\xef\xbb\xbf)[ \t\r\n]*["']?Resources["']?[ \t]*:""", re.M)
+_TYPE = re.compile(rb"""["']?Type["']?[ \t]*:[ \t]*["']?(?:AWS|Alexa|Custom)::\w""")
+_PARAMETERS = re.compile(rb"""\A(?:\xef\xbb\xbf)?\s*(?:\[\s*\{\s*"Parameter(?:Key|Value)"\s*:|\{\s*"(?:Parameters|Tags|StackPolicy)"\s*:\s*[{\[])""")
+_PARAMETERS_YAML = re.compile(rb"""^[ \t]*-[ \t]+["']?ParameterKey["']?[ \t]*:""", re.M)
+
+
+def recognises(path: str, data: bytes) -> bool:
+    """Whether a YAML or JSON file is a template or a parameter file: decided by its content."""
+    if path.endswith(".tf.json"):
+        return False
+    return bool(_TEMPLATE.search(data) or (_RESOURCES.search(data) and _TYPE.search(data)) or is_parameter_file(data))
+
+
+def is_parameter_file(data: bytes) -> bool:
+    """``[{"ParameterKey": …, "ParameterValue": …}]``, or the configuration file of a pipeline: ``{"Parameters": {…}}``."""
+    if _PARAMETERS_YAML.search(data):
+        return not _RESOURCES.search(data)
+    return bool(_PARAMETERS.match(data)) and not _RESOURCES.search(data)
+
+
+def candidates(source: Source, hits: Hits = None) -> Extraction:
+    """The literals and references of one template or parameter file; a text that is neither YAML nor JSON falls back to text rules."""
+    from hardcode_hunter.languages.cloudformation.extract import extract
+
+    return extract(source, hits)
+
+
+def rewrite(source: Source, replacements: Sequence[Replacement], rewriting: Rewriting) -> Rewrite:
+    """:func:`rewrite_tree` for a template that stands alone."""
+    from hardcode_hunter.languages.cloudformation.rewrite import rewrite_tree
+
+    return rewrite_tree({source.path: source}, replacements, rewriting)[source.path]
+
+
+def rewrite_tree(sources: Mapping[str, Source], replacements: Sequence[Replacement], rewriting: Rewriting) -> Mapping[str, Rewrite]:
+    """Dynamic references for literals in several templates and parameter files, which share parameters."""
+    from hardcode_hunter.languages.cloudformation.rewrite import rewrite_tree as rewrite_all
+
+    return rewrite_all(sources, replacements, rewriting)
+
+
+CLOUDFORMATION = Language(
+    name="cloudformation",
+    title="CloudFormation",
+    candidates=candidates,
+    suffixes=(".yaml", ".yml", ".json", ".template"),
+    recognises=recognises,
+    rewrite=rewrite,
+    priority=20,
+)

@@ -1,0 +1,72 @@
+"""Names and values in lines of script, configuration or SQL: what user data, heredocs, Dockerfiles and shell files hold.
+
+Every pattern is anchored at the start of a word and repeats only bounded or disjoint classes, so that matching is linear.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+_VALUE = rb"""(?P<v>"[^"\\\r\n]*(?:\\.[^"\\\r\n]*)*"|'[^'\\\r\n]*(?:\\.[^'\\\r\n]*)*'|(?!["']|\$[\w({])(?:\$\{[^{}\s]*\}|[^\s"'`;,|<>()\[\]{}&#])(?:\$\{[^{}\s]*\}|[^\s"'`;|<>(){}&])*)"""
+# NAME=value, name: value, "name": "value", name => value, name := value
+_ASSIGNMENT = re.compile(rb"""(?<![\w.$%{-])["']?(?P<n>[A-Za-z_][\w.-]{0,99})["']?[ \t]{0,20}(?:=>|:=|=(?!=)|:(?![:/=]))[ \t]{0,20}""" + _VALUE)
+# --password value, --password=value, -Dname=value is an assignment already
+_OPTION = re.compile(rb"(?<![^\s\"'(=])(?:--(?P<n>[A-Za-z][\w-]{0,40})(?:=|[ \t]{1,8}(?!-))|-D(?P<d>[A-Za-z][\w.-]{0,80})=)" + _VALUE)
+# define('NAME', 'value'), setenv("NAME", "value")
+_CALL = re.compile(rb"""(?<![\w.])(?:define|setenv|putenv|setx|os\.environ\.setdefault)[ \t]*\([ \t]*["'](?P<n>\w{1,100})["'][ \t]*,[ \t]*""" + _VALUE)
+# mysql -u root -pvalue
+_MYSQL = re.compile(rb"(?<![\w-])(?P<n>mysql(?:dump|admin)?)(?=[ \t])[^\r\n|;]{0,300}?[ \t]-p(?P<v>[^\s\"'$-][^\s\"';|]*|\"[^\"$\r\n]*\"|'[^'\r\n]*')")
+_SQL = re.compile(rb"(?<![\w])(?P<n>IDENTIFIED[ \t]+(?:WITH[ \t]+\S{1,60}[ \t]+)?(?:BY|AS)(?:[ \t]+PASSWORD)?|(?:ENCRYPTED[ \t]+)?PASSWORD)[ \t]*(?:=[ \t]*)?\(?[ \t]*(?P<v>N?'(?:[^'\r\n]|'')*')", re.I)
+_REFERENCE = re.compile(rb"\A[\"']?(?:\$[\w({]|%[\w]+%|\{\{|<%|`)")
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """``start`` to ``end`` is the value inside its quotes; ``extent`` is where the name starts."""
+
+    name: str
+    start: int
+    end: int
+    extent: int
+
+    def value(self, data: bytes) -> str:
+        return data[self.start : self.end].decode("utf-8", "replace")
+
+
+def assignments(data: bytes, start: int = 0, end: int | None = None) -> Iterator[Assignment]:
+    """Everything in ``data[start:end]`` that gives a name a literal value, in the order of offsets, each value once."""
+    stop = len(data) if end is None else end
+    rows: dict[tuple[int, int], Assignment] = {}
+    for pattern in (_CALL, _OPTION, _ASSIGNMENT):
+        for match in pattern.finditer(data, start, stop):
+            name = match.group("n") or match.groupdict().get("d") or b""
+            _take(rows, data, match, name.decode("ascii", "replace"))
+    if data.find(b"mysql", start, stop) >= 0:
+        for match in _MYSQL.finditer(data, start, stop):
+            _take(rows, data, match, "password")
+    yield from sorted(rows.values(), key=lambda a: a.start)
+
+
+def sql_passwords(data: bytes, start: int = 0, end: int | None = None) -> Iterator[Assignment]:
+    """``IDENTIFIED BY '…'`` and ``PASSWORD '…'``."""
+    rows: dict[tuple[int, int], Assignment] = {}
+    for match in _SQL.finditer(data, start, len(data) if end is None else end):
+        _take(rows, data, match, "password")
+    yield from rows.values()
+
+
+def _take(rows: dict[tuple[int, int], Assignment], data: bytes, match: re.Match[bytes], name: str) -> None:
+    first, last = match.span("v")
+    raw = match.group("v")
+    if _REFERENCE.match(raw):
+        return
+    if raw[:1] in (b'"', b"'"):
+        first, last = first + 1, last - 1
+    elif raw[:2] == b"N'":
+        first, last = first + 2, last - 1
+    else:
+        last -= len(raw) - len(raw.rstrip(b"\\,"))
+    if last > first:
+        rows.setdefault((first, last), Assignment(name, first, last, match.start()))

@@ -1,0 +1,41 @@
+"""Terraform configuration and variable files, in HCL and in JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from hardcode_hunter.model import Extraction, Replacement, Rewrite, Source
+from hardcode_hunter.plugins import Hits, Language, Rewriting
+
+
+def candidates(source: Source, hits: Hits = None) -> Extraction:
+    """The literals and references of one file; what can't be parsed is a problem, and the rest of the file is still read."""
+    if source.path.endswith(".json"):
+        from hardcode_hunter.languages.terraform.json_syntax import extract as extract_json
+
+        return extract_json(source, hits)
+    from hardcode_hunter.languages.terraform.extract import extract
+
+    return extract(source, hits)
+
+
+def rewrite(source: Source, replacements: Sequence[Replacement], rewriting: Rewriting) -> Rewrite:
+    """:func:`rewrite_tree` for a file that stands alone: variables that other files use are skipped."""
+    return rewrite_tree({source.path: source}, replacements, rewriting)[source.path]
+
+
+def rewrite_tree(sources: Mapping[str, Source], replacements: Sequence[Replacement], rewriting: Rewriting) -> Mapping[str, Rewrite]:
+    """Data sources for literals; a variable is replaced wherever its module's files and its callers use it."""
+    from hardcode_hunter.languages.terraform.rewrite import rewrite_tree as rewrite_all
+
+    return rewrite_all(sources, replacements, rewriting)
+
+
+TERRAFORM = Language(
+    name="terraform",
+    title="Terraform",
+    candidates=candidates,
+    suffixes=(".tf", ".tfvars", ".tf.json", ".tfvars.json"),
+    rewrite=rewrite,
+    priority=30,
+)
