@@ -1,0 +1,78 @@
+"""The vocabulary: every value that travels between two stages is defined here, and nothing else is.
+
+Positions are byte offsets into the file as it lies on disk; lines and columns count from 1, columns in bytes.
+Paths are POSIX, relative to the scanned root. No value here holds a syntax-tree node, and only
+:class:`Candidate` holds plaintext: it never leaves the process that read the file.
+"""
+
+from hardcode_hunter.model.findings import Change, Edit, Field, Finding, Rewrite, Scan, Skip
+from hardcode_hunter.model.identity import Span, content_hash, fingerprint
+from hardcode_hunter.model.plaintext import MASK, Plaintext
+from hardcode_hunter.model.planning import (
+    Access,
+    Consumer,
+    Environment,
+    Origin,
+    Plan,
+    Question,
+    Replacement,
+    RotationChoice,
+    Secret,
+    SecretField,
+)
+from hardcode_hunter.model.source import Candidate, Extraction, Problem, Reference, Sink, Source
+from hardcode_hunter.model.words import (
+    Confidence,
+    Evaluated,
+    Home,
+    Kind,
+    LiteralType,
+    Order,
+    Position,
+    Severity,
+    Shape,
+    Tier,
+    Verdict,
+)
+
+__all__ = [
+    "MASK",
+    "Access",
+    "Candidate",
+    "Change",
+    "Confidence",
+    "Consumer",
+    "Edit",
+    "Environment",
+    "Evaluated",
+    "Extraction",
+    "Field",
+    "Finding",
+    "Home",
+    "Kind",
+    "LiteralType",
+    "Order",
+    "Origin",
+    "Plaintext",
+    "Plan",
+    "Position",
+    "Problem",
+    "Question",
+    "Reference",
+    "Replacement",
+    "Rewrite",
+    "RotationChoice",
+    "Scan",
+    "Secret",
+    "SecretField",
+    "Severity",
+    "Shape",
+    "Sink",
+    "Skip",
+    "Source",
+    "Span",
+    "Tier",
+    "Verdict",
+    "content_hash",
+    "fingerprint",
+]
