@@ -57,5 +57,6 @@ CLOUDFORMATION = Language(
     suffixes=(".yaml", ".yml", ".json", ".template"),
     recognises=recognises,
     rewrite=rewrite,
+    rewrite_tree=rewrite_tree,
     priority=20,
 )

@@ -37,5 +37,6 @@ TERRAFORM = Language(
     candidates=candidates,
     suffixes=(".tf", ".tfvars", ".tf.json", ".tfvars.json"),
     rewrite=rewrite,
+    rewrite_tree=rewrite_tree,
     priority=30,
 )
