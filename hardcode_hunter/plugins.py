@@ -52,7 +52,7 @@ class Retriever:
     """How rewritten Python fetches a secret.
 
     ``expression(access, function)`` is a Python expression of type ``str``; ``function`` is the name that is free in the file and bound to
-    :attr:`function`. ``module`` renders the generated module (``None`` when nothing is generated);
+    :attr:`function`. ``fresh`` is the same for a read that must not come from a cache (``None``: nothing is cached). ``module`` renders the generated module (``None`` when nothing is generated);
     ``definition`` renders source to be placed after the imports of the rewritten file instead.
     """
 
@@ -60,6 +60,7 @@ class Retriever:
     title: str
     expression: Callable[[Access, str], str]
     function: str
+    fresh: Callable[[Access, str], str] | None = None
     module_name: str = ""
     module: Callable[[Sequence[Access]], str] | None = None
     definition: Callable[[Sequence[Access], str], str] | None = None

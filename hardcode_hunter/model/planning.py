@@ -191,3 +191,4 @@ class Access:
     home: Home
     form: str
     key: str
+    rotates: bool = False  # its rotation is on, or can be switched on: what reads it at call time must not see an old value
