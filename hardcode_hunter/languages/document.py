@@ -78,7 +78,7 @@ def _scalar(gather: Gather, embedded: Embedded, node: Scalar, place: Place) -> N
         embedded.scan(node, place.symbol.rpartition("/")[0], scope=place.scope)
         return
     looked_into = "\n" in node.value or (node.value[:1] in ("{", "[") and node.value[:2] != "{{") or embedded.is_command(place.name)
-    if looked_into and embedded.scan(node, place.symbol, scope=place.scope):
+    if looked_into and embedded.scan(node, place.symbol, scope=place.scope, extent=place.extent):
         return
     default = default_of(node.value)
     if default and node.style != '"':

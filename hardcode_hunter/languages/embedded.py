@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hardcode_hunter.languages import script
 from hardcode_hunter.languages.gather import Found, Gather
@@ -26,6 +26,7 @@ class Inside:
     symbol: str
     resource: str = ""
     scope: str = ""
+    extent: int = -1  # of a document: where the name of the value starts that holds it
 
 
 @dataclass(slots=True)
@@ -36,9 +37,9 @@ class Embedded:
     def is_command(name: str) -> bool:
         return bool(_COMMAND.search(name))
 
-    def scan(self, node: Scalar, symbol: str, resource: str = "", scope: str = "") -> bool:
+    def scan(self, node: Scalar, symbol: str, resource: str = "", scope: str = "", extent: int = -1) -> bool:
         """Adds what ``node`` holds; whether it was a JSON document, of which nothing is left to say."""
-        place = Inside(symbol, resource, scope)
+        place = Inside(symbol, resource, scope, extent)
         if node.value[:1] in ("{", "[") and not node.value.startswith("{{") and self._json(node, place):
             return True
         first, last = inside(node)
@@ -100,10 +101,10 @@ class Embedded:
                 if isinstance(value, Scalar):
                     self._leaf(value, key.value, key.start, place, base, at)
                 else:
-                    self.tree(value, Inside(f"{place.symbol}/{key.value}", place.resource, place.scope), base, at, depth + 1)
+                    self.tree(value, replace(place, symbol=f"{place.symbol}/{key.value}"), base, at, depth + 1)
         elif isinstance(node, Sequence):
             for number, item in enumerate(node.items):
-                below = Inside(f"{place.symbol}/{number}", place.resource, place.scope)
+                below = replace(place, symbol=f"{place.symbol}/{number}")
                 if isinstance(item, Scalar):
                     self._leaf(item, place.symbol.rpartition("/")[2], item.start, below, base, at, element=True)
                 else:
@@ -115,7 +116,7 @@ class Embedded:
         first, last = inside(node)
         symbol = place.symbol if element else f"{place.symbol}/{name}"
         start, end, begin = (base + at[i] for i in (first, last, extent)) if at is not None else (first, last, extent)
-        self._add(start, end, node.value, name, symbol, begin, place)
+        self._add(start, end, node.value, name, symbol, min(begin, place.extent) if place.extent >= 0 else begin, place)
         if element and at is None:
             self.lines(first, last, place)
 

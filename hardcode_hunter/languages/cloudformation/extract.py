@@ -199,7 +199,7 @@ class Template:
                 self._add(node, place)
             return
         looked_into = place.script or "\n" in node.value or (node.value[:1] in ("{", "[") and node.value[:2] != "{{") or self.embedded.is_command(place.name)
-        if looked_into and self.embedded.scan(node, place.symbol, place.resource, place.scope):
+        if looked_into and self.embedded.scan(node, place.symbol, place.resource, place.scope, place.extent):
             return
         if not place.script or place.note == "metadata" or "\n" not in node.value:
             self._add(node, place)

@@ -99,7 +99,8 @@ def _sub(template: Template, call: Call, place: Place) -> None:
     if variables is not None:
         for key, value in variables.pairs:
             if isinstance(key, Scalar):
-                template.value(value, place._replace(keys=(*place.keys, "Fn::Sub", key.value), name=key.value, extent=key.start))
+                name = place.name if call_of(value) else key.value  # a reference goes on to the property; a literal has its own name
+                template.value(value, place._replace(keys=(*place.keys, "Fn::Sub", key.value), name=name, extent=key.start))
     if not isinstance(text, Scalar):
         return
     bound = frozenset(k.value for k, _ in variables.pairs if isinstance(k, Scalar)) if variables else frozenset()

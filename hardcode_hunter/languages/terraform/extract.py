@@ -287,7 +287,7 @@ class Reader:
             return False
         before = len(self.gather.found)
         scalar = Scalar(node.start_byte, node.end_byte, node.start_byte, value, '"', "str")
-        document = self.embedded.scan(scalar, place.symbol, place.resource, place.scope)
+        document = self.embedded.scan(scalar, place.symbol, place.resource, place.scope, place.extent)
         return document or (place.name in SCRIPTS and len(self.gather.found) > before)
 
     def _template(self, node: Node, place: Place) -> None:
@@ -318,7 +318,7 @@ class Reader:
         value = "".join(words)
         before = len(self.gather.found)
         style = Scalar(first, last, first, value.strip(), "", "str")
-        self.embedded.scan(style, place.symbol, place.resource, place.scope)
+        self.embedded.scan(style, place.symbol, place.resource, place.scope, place.extent)
         if len(self.gather.found) == before and value.strip("\0 \r\n\t"):
             end = first + len(self.data[first:last].rstrip(b" \t\r\n"))
             self._add(first, end, value.strip(" \t\r\n"), place._replace(note="heredoc"), LiteralType.TEMPLATE if "\0" in value else LiteralType.STR)

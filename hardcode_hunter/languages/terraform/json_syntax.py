@@ -135,7 +135,7 @@ class _Reader:
         text = _HOLE.sub("\0", node.value).replace("$${", "${").replace("%%{", "%{")
         if not text.strip("\0"):
             return
-        if ("\n" in text or text[:1] in ("{", "[")) and self.embedded.scan(node, place.symbol, place.resource, place.scope):
+        if ("\n" in text or text[:1] in ("{", "[")) and self.embedded.scan(node, place.symbol, place.resource, place.scope, place.extent):
             return
         literal = LiteralType.TEMPLATE if "\0" in text else literal
         self.gather.add(

@@ -1,0 +1,299 @@
+"""Dynamic references for literals: at a property, or at every use of a parameter whose default the literal was."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from collections.abc import Mapping as ReadOnly
+from collections.abc import Sequence as Several
+from dataclasses import dataclass, field
+
+from hardcode_hunter.languages.cloudformation import is_parameter_file, parameter_files, places, uses
+from hardcode_hunter.languages.cloudformation.edits import Action, Drop, File, Unplannable, assemble, plain
+from hardcode_hunter.languages.cloudformation.extract import extract, parse
+from hardcode_hunter.languages.cloudformation.hurdles import REFERENCE_LIMIT, Hurdle
+from hardcode_hunter.languages.cloudformation.references import Reference, reference
+from hardcode_hunter.languages.nodes import Mapping, Scalar, Unparsable, duplicates
+from hardcode_hunter.model import (
+    Access,
+    Candidate,
+    Change,
+    Edit,
+    Position,
+    Replacement,
+    Rewrite,
+    Skip,
+    Source,
+    Tier,
+    content_hash,
+)
+from hardcode_hunter.plugins import Rewriting
+
+
+@dataclass(slots=True)
+class Unit:
+    """Replacements that stand or fall together, with what they do to which file."""
+
+    replacements: list[Replacement]
+    actions: list[tuple[str, Action]] = field(default_factory=list)
+    hurdle: Hurdle | None = None  # why it is not done
+    review: Hurdle | None = None  # why a person must ask for it
+
+    @property
+    def tier(self) -> Tier:
+        return Tier.REVIEW if self.review or any(r.tier is Tier.REVIEW for r in self.replacements) else Tier.SAFE
+
+    def fail(self, hurdle: Hurdle) -> None:
+        self.hurdle = self.hurdle or hurdle
+
+
+def rewrite_tree(sources: ReadOnly[str, Source], replacements: Several[Replacement], rewriting: Rewriting) -> dict[str, Rewrite]:
+    """A :class:`Rewrite` for each path that a replacement names or an edit touches."""
+    tree = Tree(sources, rewriting)
+    units = _units(tree, replacements)
+    for unit in units:
+        _plan(tree, unit)
+        _admit(unit, rewriting)
+    while True:
+        edits, broken = _assembled(tree, [u for u in units if u.hurdle is None])
+        if not broken:
+            break
+        for unit, hurdle in broken:
+            unit.fail(hurdle)
+    return _rewrites(tree, units, edits, replacements)
+
+
+class Tree:
+    """All templates and parameter files, parsed when they are needed."""
+
+    def __init__(self, sources: ReadOnly[str, Source], rewriting: Rewriting) -> None:
+        self.sources = sources
+        self.rewriting = rewriting
+        self._files: dict[str, File | None] = {}
+        self._candidates: dict[str, dict[tuple[str, int], Candidate]] = {}
+
+    def file(self, path: str) -> File | None:
+        """The parsed file; ``None`` when it can't be parsed or has duplicate keys."""
+        if path not in self._files:
+            data = self.sources[path].data
+            try:
+                roots = parse(data, path)
+                self._files[path] = None if duplicates(roots) else File(data, roots, data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"["))
+            except Unparsable:
+                self._files[path] = None
+        return self._files[path]
+
+    def root(self, path: str) -> Mapping | None:
+        file = self.file(path)
+        root = file.roots[0] if file and len(file.roots) == 1 else None
+        return root if isinstance(root, Mapping) else None
+
+    def candidate(self, row: Replacement) -> Candidate | None:
+        """The literal that a replacement means, when it still stands where the plan saw it."""
+        if row.path not in self._candidates:
+            found = extract(self.sources[row.path], None).candidates if row.path in self.sources else ()
+            self._candidates[row.path] = {(c.symbol, c.ordinal): c for c in found}
+        candidate = self._candidates[row.path].get((row.symbol, row.ordinal))
+        return candidate if candidate and candidate.span == row.span else None
+
+    def access(self, row: Replacement) -> Access | None:
+        return self.rewriting.access.get((row.secret, row.key))
+
+    def parameter_files(self, folder: str) -> Iterable[str]:
+        return (p for p, s in self.sources.items() if parameter_files.folder_of(p) == folder and is_parameter_file(s.data))
+
+    def templates(self, folder: str, parameter: str) -> list[str]:
+        """The templates of a folder that have the parameter."""
+        found = []
+        for path, source in self.sources.items():
+            if parameter_files.folder_of(path) == folder and not is_parameter_file(source.data) and parameter.encode() in source.data:
+                root = self.root(path)
+                section = root.get("Parameters") if root else None
+                if isinstance(section, Mapping) and section.get(parameter) is not None:
+                    found.append(path)
+        return found
+
+
+def _units(tree: Tree, replacements: Several[Replacement]) -> list[Unit]:
+    """A parameter's default and its values in parameter files are one unit; any other literal is one of its own."""
+    units: list[Unit] = []
+    shared: dict[tuple[str, ...], Unit] = {}
+    for row in replacements:
+        parts = row.symbol.split("/")
+        if row.position is Position.PARAMETER_DEFAULT and parts[0] == "Parameters" and len(parts) >= 2:
+            folder = parameter_files.folder_of(row.path)
+            joined = any(parts[1] in _set_in(tree, p) for p in tree.parameter_files(folder))
+            key = ("folder", folder, parts[1]) if joined else ("file", row.path, parts[1])
+            unit = shared.setdefault(key, Unit([]))
+            unit.replacements.append(row)
+            if len(unit.replacements) == 1:
+                units.append(unit)
+        else:
+            units.append(Unit([row]))
+    return units
+
+
+def _set_in(tree: Tree, path: str) -> dict[str, int]:
+    """Parameter → number of its entry in a parameter file."""
+    file = tree.file(path)
+    rows = parameter_files.entries(file.roots[0]) if file and file.roots else []
+    return {key.value: number for number, (key, _) in enumerate(rows)}
+
+
+def _plan(tree: Tree, unit: Unit) -> None:
+    """Fills in the unit's actions, or its hurdle."""
+    first = unit.replacements[0]
+    for row in unit.replacements:
+        if row.path not in tree.sources or tree.candidate(row) is None:
+            unit.fail(Hurdle("moved", "the literal does not stand where the plan saw it: plan again"))
+            return
+        if tree.file(row.path) is None:
+            unit.fail(Hurdle("unparsable", "the file can't be parsed, or has a key twice: correct it first"))
+            return
+    known = [a for a in map(tree.access, unit.replacements) if a is not None]
+    if len(known) < len(unit.replacements):
+        unit.fail(Hurdle("no-secret", "the plan names no secret for it"))
+        return
+    if len({(a.secret, a.key, a.form, a.home) for a in known}) > 1:
+        unit.fail(Hurdle("environments", "its values belong to different secrets, and one template can name only one of them"))
+        return
+    said = reference(known[0])
+    if isinstance(said, Hurdle):
+        unit.fail(said)
+    elif first.position is Position.PARAMETER_DEFAULT and first.symbol.startswith("Parameters/"):
+        _plan_parameter(tree, unit, said)
+    else:
+        candidate = tree.candidate(first)
+        file, root = tree.file(first.path), tree.root(first.path)
+        if file is None or root is None or candidate is None:
+            unit.fail(Hurdle("unparsable", "the file holds several documents: split them"))
+            return
+        result = places.literal(file, root, candidate, first, said)
+        _take(unit, first.path, result)
+
+
+def _take(unit: Unit, path: str, result: tuple[list[Action], Hurdle | None]) -> None:
+    actions, hurdle = result
+    unit.actions += [(path, action) for action in actions]
+    if hurdle is not None and hurdle.tier is None:
+        unit.fail(hurdle)
+    elif hurdle is not None:
+        unit.review = unit.review or hurdle
+
+
+def _plan_parameter(tree: Tree, unit: Unit, said: Reference) -> None:
+    """Every use takes the reference, and the parameter goes with all that sets it."""
+    parameter = unit.replacements[0].symbol.split("/")[1]
+    folder = parameter_files.folder_of(unit.replacements[0].path)
+    setters = [p for p in tree.parameter_files(folder) if parameter in _set_in(tree, p)]
+    replaced = {row.path for row in unit.replacements}
+    for path in setters:
+        if path not in replaced:
+            unit.fail(Hurdle("parameter-file", f"{path} gives the parameter a value that does not move: the stack could no longer be deployed with it"))
+            return
+        number = _set_in(tree, path)[parameter]
+        _drop_entry(tree, unit, path, number)
+    templates = tree.templates(folder, parameter) if setters else [unit.replacements[0].path]
+    if not templates:
+        unit.fail(Hurdle("no-template", "no template beside the file has this parameter"))
+    for path in templates:
+        _remove(tree, unit, path, parameter, said, path in replaced)
+
+
+def _drop_entry(tree: Tree, unit: Unit, path: str, number: int) -> None:
+    file = tree.file(path)
+    root = file.roots[0] if file else None
+    section = root.get("Parameters") if isinstance(root, Mapping) else root
+    if file is None or section is None or isinstance(section, Scalar):
+        unit.fail(Hurdle("unparsable", "the parameter file can't be parsed"))
+    else:
+        unit.actions.append((path, Drop(section, number)))  # type: ignore[arg-type]
+
+
+def _remove(tree: Tree, unit: Unit, path: str, parameter: str, said: Reference, replaced: bool) -> None:
+    file, root = tree.file(path), tree.root(path)
+    section = root.get("Parameters") if root else None
+    if file is None or root is None or not isinstance(section, Mapping):
+        unit.fail(Hurdle("unparsable", "the template can't be parsed, or has a key twice"))
+        return
+    index = next(i for i, (k, _) in enumerate(section.pairs) if isinstance(k, Scalar) and k.value == parameter)
+    body = section.pairs[index][1]
+    default = body.get("Default") if isinstance(body, Mapping) else None
+    if not replaced and isinstance(default, Scalar) and default.value:
+        unit.fail(Hurdle("other-value", f"{path} has another default for {parameter}, and no plan for it"))
+        return
+    for use in uses.uses(root, parameter):
+        _take(unit, path, places.use(file, use, parameter, said))
+    unit.actions.append((path, Drop(section, index)))
+    unit.actions += [(path, Drop(m.holder, m.index)) for m in uses.mentions(root, parameter)]
+
+
+def _admit(unit: Unit, rewriting: Rewriting) -> None:
+    if unit.hurdle is None and unit.tier is Tier.REVIEW and Tier.REVIEW.value not in rewriting.tiers:
+        reason = unit.review or Hurdle("review", "the plan says that a person must ask for it")
+        unit.fail(Hurdle(reason.code, f"{reason.why} (it can be rewritten all the same: apply the review tier)"))
+
+
+# ---------------------------------------------------------------- files
+
+
+def _assembled(tree: Tree, units: list[Unit]) -> tuple[dict[str, list[Edit]], list[tuple[Unit, Hurdle]]]:
+    """The edits of each file; or the units that spoil one, with the reason."""
+    rows: dict[str, list[tuple[Unit, Action]]] = defaultdict(list)
+    for unit in units:
+        for path, action in unit.actions:
+            rows[path].append((unit, action))
+    result: dict[str, list[Edit]] = {}
+    broken: list[tuple[Unit, Hurdle]] = []
+    for path, actions in rows.items():
+        file = tree.file(path)
+        if file is None:
+            continue
+        try:
+            edits, roots = assemble(file, [(a, u.tier, u.replacements[0].finding) for u, a in actions])
+            problem = _proof(path, file, edits, roots)
+        except Unplannable as error:
+            problem = Hurdle("layout", f"the text can't be edited in place: {error}")
+        if problem is None:
+            result[path] = edits
+        else:
+            # one unit at a time is taken out, so that the others of the file still stand
+            broken.append((_culprit(path, file, actions), problem))
+    return result, broken
+
+
+def _culprit(path: str, file: File, actions: list[tuple[Unit, Action]]) -> Unit:
+    units = list({id(u): u for u, _ in actions}.values())
+    for unit in units:
+        try:
+            edits, roots = assemble(file, [(a, unit.tier, "") for u, a in actions if u is unit])
+            if _proof(path, file, edits, roots) is not None:
+                return unit
+        except Unplannable:
+            return unit
+    return units[-1]
+
+
+def _proof(path: str, file: File, edits: list[Edit], roots: list[object]) -> Hurdle | None:
+    try:
+        after = Change(path, "", tuple(edits)).result(file.data)
+        parsed = parse(after, path)
+    except (Unparsable, ValueError):
+        return Hurdle("proof-failed", "the edited text would not parse")
+    if after.count(b"{{resolve:") > REFERENCE_LIMIT:
+        return Hurdle("too-many-references", f"CloudFormation allows {REFERENCE_LIMIT} references in a template")
+    return None if [plain(r) for r in parsed] == roots else Hurdle("proof-failed", "the edited text would say something else than was planned")
+
+
+def _rewrites(tree: Tree, units: list[Unit], edits: ReadOnly[str, list[Edit]], replacements: Several[Replacement]) -> dict[str, Rewrite]:
+    skips: dict[str, list[Skip]] = defaultdict(list)
+    for unit in units:
+        if unit.hurdle is not None:
+            for row in unit.replacements:
+                skips[row.path].append(Skip(row.finding, row.path, row.line, unit.hurdle.code, unit.hurdle.why, row.rule))
+    result = {}
+    for path in sorted({r.path for r in replacements} | set(edits)):
+        rows = edits.get(path, [])
+        change = Change(path, content_hash(tree.sources[path].data), tuple(rows)) if rows else None
+        result[path] = Rewrite(change, tuple(sorted(skips[path], key=lambda s: (s.line, s.finding))))
+    return result
