@@ -2,125 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 from hardcode_hunter.generate import names, policies, quoting
+from hardcode_hunter.generate.parameters import (
+    UNSET,
+    Parameter,
+    arn_parameter,
+    code_parameter,
+    input_name,
+    key_parameter,
+    parameters,
+)
 from hardcode_hunter.generate.policies import Flat, Many, One, Text, When
 from hardcode_hunter.generate.quoting import Tag
-from hardcode_hunter.generate.wanted import Function, Item, RoleInput, Shard, Stack
+from hardcode_hunter.generate.wanted import RUNTIME, Function, Item, Shard, Stack
 from hardcode_hunter.model import Home
 
-RUNTIME = "python3.14"
-UNSET = "not-set"
-"""Default of a bucket and its keys: valid as a name, so that the template can be checked, and refused by a rule when it matters."""
 NO_VALUE = Tag("!Ref", "AWS::NoValue")
 INLINE_LIMIT = 51_200
 """Bytes of a template that the API takes without a bucket (CloudFormation quotas)."""
 
-_IAM_ARN = r"^arn:[a-z-]+:iam::[0-9]{12}:(root|(role|user)/[\w+=,.@/-]+)$"
-_ROLE_NAME = r"^[\w+=,.@-]{1,64}$"
-_SECRET_ARN = r"^arn:[a-z-]+:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:.+$"
-_KEY_ARN = r"^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/.+$"
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """A template parameter; without a ``default`` it is required."""
-
-    name: str
-    description: str
-    type: str = "String"
-    pattern: str = ""
-    default: str | None = None
-    allowed: tuple[str, ...] = ()
-
-    @property
-    def required(self) -> bool:
-        return self.default is None
-
 
 def path(stack: Stack, shard: Shard) -> str:
     """Where the template of ``shard`` lies."""
-    return f"{stack.directory}/secrets.yaml" if shard.number == 1 else f"{stack.directory}/secrets-{shard.number}.yaml"
+    return f"{stack.directory}/secrets{shard.suffix}.yaml"
 
 
 def stack_name(stack: Stack, shard: Shard) -> str:
-    return f"{stack.slug}-secrets" + (f"-{shard.number}" if shard.number > 1 else "")
+    return f"{stack.slug}-secrets{shard.suffix}"
 
 
 def template(stack: Stack, shard: Shard) -> str:
     """The template's text."""
     writer = _Writer(stack, shard)
     return quoting.render("cloudformation/secrets.yaml.j2", writer.values())
-
-
-# ---------------------------------------------------------------- parameters
-
-
-def parameters(stack: Stack, shard: Shard) -> tuple[Parameter, ...]:
-    """All parameters of the shard's template, required ones first."""
-    found = [*_people(stack, shard), *_inputs(shard), *(p for item in shard.items for p in _existing(item))]
-    if shard.functions:
-        found += _rotation_parameters(stack, shard)
-    return tuple(sorted(found, key=lambda p: not p.required))
-
-
-def _people(stack: Stack, shard: Shard) -> Iterable[Parameter]:
-    guarded = any(item.home is Home.SECRETS_MANAGER for item in shard.items)
-    if not guarded and not (stack.has_key and shard.number == 1):
-        return
-    arns = "CommaDelimitedList"
-    yield Parameter("AdministratorArns", "ARNs of the roles that administer key and policies and may delete; they can decrypt nothing.", arns, _IAM_ARN)
-    yield Parameter("DeployerArns", "ARNs of the roles that deploy this template, now and later; they can read no value.", arns, _IAM_ARN)
-    yield Parameter("WriterArns", "ARNs of the roles that store values and read them back.", arns, _IAM_ARN)
-
-
-def input_name(source: RoleInput) -> str:
-    return f"Role{names.logical_id(source.of)}" if source.of else f"ConsumerRoles{names.logical_id(source.secret)}"
-
-
-def _inputs(shard: Shard) -> Iterable[Parameter]:
-    for source in shard.role_inputs:
-        yield Parameter(input_name(source), quoting.one_line(source.description)[:4000], "CommaDelimitedList", _ROLE_NAME)
-
-
-def arn_parameter(item: Item) -> str:
-    return f"{'Managed' if item.home is Home.MANAGED else 'Existing'}SecretArn{names.logical_id(item.id)}"
-
-
-def key_parameter(item: Item) -> str:
-    return f"{'Managed' if item.home is Home.MANAGED else 'Existing'}KeyArn{names.logical_id(item.id)}"
-
-
-def _existing(item: Item) -> Iterable[Parameter]:
-    if item.home is Home.PARAMETER_STORE:
-        return
-    arn, key = arn_parameter(item), key_parameter(item)
-    if item.home is Home.MANAGED:
-        yield Parameter(arn, f"ARN of the secret that the service keeps for '{item.id}'.", pattern=_SECRET_ARN, default=item.arn or None)
-    elif item.declared:
-        yield Parameter(arn, f"ARN of a secret that exists already, to be used for '{item.id}' instead of a new one.", pattern=f"^(?:{_SECRET_ARN[1:-1]})?$", default="")
-    else:
-        yield Parameter(arn, f"ARN of the existing secret for '{item.id}'.", pattern=_SECRET_ARN, default=item.arn or None)
-    optional = f"^(?:{_KEY_ARN[1:-1]})?$"
-    yield Parameter(key, f"ARN of the customer managed key of the secret '{item.id}', when it has one of its own.", pattern=optional, default="")
-
-
-def code_parameter(function: Function) -> str:
-    return f"RotationCodeKey{names.logical_id(function.id)}"
-
-
-def _rotation_parameters(stack: Stack, shard: Shard) -> Iterable[Parameter]:
-    switch = "true" if stack.rotating else "false"
-    yield Parameter("EnableRotation", "Whether rotation runs. Only after every consumer reads the secret.", default=switch, allowed=("true", "false"))
-    yield Parameter("RotationCodeBucket", "Bucket that holds the packages of the rotation functions; needed when rotation runs.", default=UNSET)
-    for function in shard.functions:
-        yield Parameter(code_parameter(function), f"Object key of the package of {function.rotation.name}; needed when rotation runs.", default=UNSET)
-    arns = "CommaDelimitedList"
-    yield Parameter("RotationSubnetIds", "Subnets for the rotation functions, when the database is in a VPC.", arns, default="")
-    yield Parameter("RotationSecurityGroupIds", "Security groups for the rotation functions: out to the database and to port 443.", arns, default="")
-    yield Parameter("PermissionsBoundaryArn", "Permissions boundary of the roles that this template creates.", default="")
 
 
 # ---------------------------------------------------------------- symbols
@@ -132,7 +48,7 @@ class _Writer:
     def __init__(self, stack: Stack, shard: Shard) -> None:
         self.stack, self.shard = stack, shard
         self.inputs = {i.id: i for i in shard.role_inputs}
-        self.key = Tag("!GetAtt", "Key.Arn") if shard.number == 1 else Tag("!ImportValue", f"{stack.slug}-key-arn")
+        self.key = Tag("!GetAtt", "Key.Arn") if shard.main else Tag("!ImportValue", f"{stack.slug}-key-arn")
 
     def values(self) -> Mapping[str, object]:
         stack, shard = self.stack, self.shard
@@ -142,7 +58,7 @@ class _Writer:
             "parameters": [self._parameter(p) for p in parameters(stack, shard)],
             "conditions": self._conditions(),
             "rules": self._rules(),
-            "key": self._key() if stack.has_key and shard.number == 1 else None,
+            "key": self._key() if stack.has_key and shard.main else None,
             "items": [self._item(item, functions.get(item.function)) for item in shard.items],
             "functions": [self._function(f) for f in shard.functions],
         }
@@ -176,8 +92,19 @@ class _Writer:
         if not self.shard.functions:
             return None
         needed = ["RotationCodeBucket", *(code_parameter(f) for f in self.shard.functions)]
-        asserted = [{"Assert": _given(Tag("!Ref", n), UNSET), "AssertDescription": f"{n} is needed when EnableRotation is true."} for n in needed]
-        return {"RotationNeedsCode": {"RuleCondition": _equals(Tag("!Ref", "EnableRotation"), "true"), "Assertions": asserted}}
+        asserted = [
+            {
+                "Assert": _given(Tag("!Ref", n), UNSET),
+                "AssertDescription": f"{n} is needed when EnableRotation is true.",
+            }
+            for n in needed
+        ]
+        return {
+            "RotationNeedsCode": {
+                "RuleCondition": _equals(Tag("!Ref", "EnableRotation"), "true"),
+                "Assertions": asserted,
+            }
+        }
 
     def _key(self) -> Mapping[str, object]:
         return {
@@ -221,7 +148,9 @@ class _Writer:
 
     def _function(self, function: Function) -> Mapping[str, object]:
         served = [self.shard.item(id) for id in function.secrets]
-        variables = {"EXCLUDE_CHARACTERS": function.rotation.exclude_characters} if function.rotation.exclude_characters else {}
+        variables = (
+            {"EXCLUDE_CHARACTERS": function.rotation.exclude_characters} if function.rotation.exclude_characters else {}
+        )
         endpoint = Tag("!Sub", "https://secretsmanager.${AWS::Region}.${AWS::URLSuffix}")
         return {
             "id": names.logical_id(function.id),
@@ -258,7 +187,10 @@ class _Writer:
         held = [i for i in items if i.home is not Home.PARAMETER_STORE]
         if len(items) == 1 and not own:
             return Tag("!Ref", key_parameter(items[0]))
-        return [*own, *(Tag("!If", [f"KeyOf{names.logical_id(i.id)}", Tag("!Ref", key_parameter(i)), NO_VALUE]) for i in held)]
+        return [
+            *own,
+            *(Tag("!If", [f"KeyOf{names.logical_id(i.id)}", Tag("!Ref", key_parameter(i)), NO_VALUE]) for i in held),
+        ]
 
     def role_arns(self, symbol: Many) -> list[object]:
         """Patterns for the ARNs of roles that an input names: a name is unique in its account whatever its path.
@@ -302,7 +234,12 @@ class _Writer:
         return value
 
 
-_PSEUDO = {"partition": "AWS::Partition", "region": "AWS::Region", "account": "AWS::AccountId", "url-suffix": "AWS::URLSuffix"}
+_PSEUDO = {
+    "partition": "AWS::Partition",
+    "region": "AWS::Region",
+    "account": "AWS::AccountId",
+    "url-suffix": "AWS::URLSuffix",
+}
 
 
 def _sub(text: Text) -> object:

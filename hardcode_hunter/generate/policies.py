@@ -203,7 +203,12 @@ def consumer_policy(stack: Stack, item: Item) -> Document:
     parameter = item.home is Home.PARAMETER_STORE
     arn: One | Text = parameter_arn(item) if parameter else One("secret", item.id)
     context = "PARAMETER_ARN" if parameter else "SecretARN"
-    reading: Document = {"Sid": "ReadValue", "Effect": "Allow", "Action": list(stack.read_actions[item.home]), "Resource": arn}
+    reading: Document = {
+        "Sid": "ReadValue",
+        "Effect": "Allow",
+        "Action": list(stack.read_actions[item.home]),
+        "Resource": arn,
+    }
     decrypt = _decrypt("ssm" if parameter else "secretsmanager", context, arn, ["kms:Decrypt"], item.id)
     return _document([reading, When(item.id, decrypt) if item.home is Home.MANAGED else decrypt])
 
@@ -214,7 +219,12 @@ def _decrypt(service: str, context: str, arn: One | Text | Flat, actions: Sequen
         "Effect": "Allow",
         "Action": list(actions),
         "Resource": Many("keys", keys),
-        "Condition": {"StringEquals": {"kms:ViaService": _through(service)["kms:ViaService"], f"kms:EncryptionContext:{context}": arn}},
+        "Condition": {
+            "StringEquals": {
+                "kms:ViaService": _through(service)["kms:ViaService"],
+                f"kms:EncryptionContext:{context}": arn,
+            }
+        },
     }
 
 
@@ -222,7 +232,9 @@ def _decrypt(service: str, context: str, arn: One | Text | Flat, actions: Sequen
 
 
 def assume_policy() -> Document:
-    return _document([{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}])
+    return _document(
+        [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}]
+    )
 
 
 def rotation_policy(function: Function) -> Document:
@@ -235,8 +247,15 @@ def rotation_policy(function: Function) -> Document:
     if anywhere:
         statements.append({"Sid": "CallsWithoutResource", "Effect": "Allow", "Action": anywhere, "Resource": "*"})
     statements += [
-        _decrypt("secretsmanager", "SecretARN", arns, ["kms:Decrypt", "kms:GenerateDataKey"], " ".join(function.secrets)),
-        {"Sid": "WriteOwnLogs", "Effect": "Allow", "Action": ["logs:CreateLogStream", "logs:PutLogEvents"], "Resource": One("logs", function.id)},
+        _decrypt(
+            "secretsmanager", "SecretARN", arns, ["kms:Decrypt", "kms:GenerateDataKey"], " ".join(function.secrets)
+        ),
+        {
+            "Sid": "WriteOwnLogs",
+            "Effect": "Allow",
+            "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+            "Resource": One("logs", function.id),
+        },
     ]
     return _document(statements)
 

@@ -199,7 +199,9 @@ def _assignment(line: str) -> tuple[str, str] | None:
 def shell_word(text: str) -> str:
     """``text`` as one POSIX shell word. Control characters have no place in a command that a person pastes."""
     if any(ord(c) < 0x20 or 0x7F <= ord(c) < 0xA0 for c in text):
-        raise UsageError("migration/plan.yaml: a name that goes into a shell command holds a control character; remove it")
+        raise UsageError(
+            "migration/plan.yaml: a name that goes into a shell command holds a control character; remove it"
+        )
     return shlex.quote(text)
 
 

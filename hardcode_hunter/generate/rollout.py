@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from hardcode_hunter.generate import cloudformation, quoting, terraform
+from hardcode_hunter.generate import cloudformation, parameters, quoting, terraform
 from hardcode_hunter.generate.quoting import shell_word
 from hardcode_hunter.generate.wanted import Item, Shard, Stack
 from hardcode_hunter.model import Consumer, Evaluated, Home, Plan, Secret
@@ -88,7 +88,9 @@ def _look_up(stack: Stack, item: Item) -> str:
 
 
 def _reencrypt(stack: Stack, item: Item, aws: str) -> str:
-    return f"aws secretsmanager update-secret --secret-id {_id(stack, item)} --kms-key-id {shell_word(stack.alias)}{aws}"
+    return (
+        f"aws secretsmanager update-secret --secret-id {_id(stack, item)} --kms-key-id {shell_word(stack.alias)}{aws}"
+    )
 
 
 def _previous(stack: Stack, item: Item, aws: str) -> str:
@@ -114,17 +116,23 @@ class _CloudFormation:
         self.stack, self.sizes = stack, sizes
 
     def inputs(self) -> str:
-        needed = {p.name: p for shard in self.stack.shards for p in cloudformation.parameters(self.stack, shard) if p.required}
+        needed = {
+            p.name: p for shard in self.stack.shards for p in parameters.parameters(self.stack, shard) if p.required
+        }
         rows = []
         for parameter in needed.values():
             many = " Several are separated by commas." if parameter.type == "CommaDelimitedList" else ""
             value = self._known(parameter.name)
-            rows.append(f"# {quoting.comment(parameter.description)}{many}\nexport {environment_variable(parameter.name)}={value}")
+            rows.append(
+                f"# {quoting.comment(parameter.description)}{many}\nexport {environment_variable(parameter.name)}={value}"
+            )
         return "\n".join(rows)
 
     def _known(self, parameter: str) -> str:
         """The command that looks a value up, where one does."""
-        items = (i for i in self.stack.items if i.home is Home.SECRETS_MANAGER and cloudformation.arn_parameter(i) == parameter)
+        items = (
+            i for i in self.stack.items if i.home is Home.SECRETS_MANAGER and parameters.arn_parameter(i) == parameter
+        )
         return next((f"$({_look_up(self.stack, i)})" for i in items), "")
 
     def _deploy(self, shard: Shard, overrides: Sequence[str]) -> str:
@@ -144,7 +152,7 @@ class _CloudFormation:
     def deploy(self) -> str:
         commands = []
         for shard in self.stack.shards:
-            needed = [p for p in cloudformation.parameters(self.stack, shard) if p.required]
+            needed = [p for p in parameters.parameters(self.stack, shard) if p.required]
             commands.append(self._deploy(shard, [_given(p.name) for p in needed]))
         return "\n\n".join(commands)
 
@@ -152,10 +160,10 @@ class _CloudFormation:
         done = []
         for shard in self.stack.shards:
             for function in shard.functions:
-                key = environment_variable(cloudformation.code_parameter(function))
+                key = environment_variable(parameters.code_parameter(function))
                 name = function.rotation.name
                 upload = f'aws s3 cp "$build/{name}.zip" "s3://${{ROTATION_CODE_BUCKET:?}}/${key}"{_aws(self.stack)}'
-                digest = "$(sha256sum \"$build/" + name + '.zip" | cut -c1-16)'
+                digest = '$(sha256sum "$build/' + name + '.zip" | cut -c1-16)'
                 done.append(f'{_build(self.stack, name)}\nexport {key}="hardcode-hunter/{name}-{digest}.zip"\n{upload}')
         return "\n\n".join(done)
 
@@ -163,12 +171,17 @@ class _CloudFormation:
         commands = []
         for shard in self.stack.shards:
             if shard.functions:
-                codes = [_given("RotationCodeBucket"), *(_given(cloudformation.code_parameter(f)) for f in shard.functions)]
+                codes = [
+                    _given("RotationCodeBucket"),
+                    *(_given(parameters.code_parameter(f)) for f in shard.functions),
+                ]
                 commands.append(self._deploy(shard, ["EnableRotation=true", *codes]))
         return "\n\n".join(commands)
 
     def off(self) -> str:
-        return "\n\n".join(self._deploy(shard, ["EnableRotation=false"]) for shard in self.stack.shards if shard.functions)
+        return "\n\n".join(
+            self._deploy(shard, ["EnableRotation=false"]) for shard in self.stack.shards if shard.functions
+        )
 
 
 class _Terraform:
@@ -231,9 +244,11 @@ _READS = {Evaluated.CALL: "at each call", Evaluated.IMPORT: "once, at start", Ev
 
 def _row(stack: Stack, item: Item) -> Mapping[str, str]:
     choice = item.secret.rotation
-    rotation = f"{choice.name}, {choice.schedule}" if item.function else f"none: {choice.why}" if choice.why else choice.name
+    rotation = (
+        f"{choice.name}, {choice.schedule}" if item.function else f"none: {choice.why}" if choice.why else choice.name
+    )
     name = "chosen by the service" if item.home is Home.MANAGED and not item.arn else item.name
-    return {"id": item.id, "name": name, "home": _HOMES[item.home], "rotation": rotation, "why": item.secret.why}
+    return {"id": item.secret.id, "name": name, "home": _HOMES[item.home], "rotation": rotation, "why": item.secret.why}
 
 
 def _consumer(item: Item, consumer: Consumer) -> Mapping[str, str]:
@@ -241,7 +256,7 @@ def _consumer(item: Item, consumer: Consumer) -> Mapping[str, str]:
     restart = consumer.restart or ("restart it after each change of the value" if once else "not needed")
     place = f"{consumer.path}:{consumer.line}"
     return {
-        "secret": item.id,
+        "secret": item.secret.id,
         "place": place,
         "symbol": consumer.symbol,
         "reads": _READS[consumer.reads],
@@ -253,7 +268,12 @@ def _consumer(item: Item, consumer: Consumer) -> Mapping[str, str]:
 
 def _managed(item: Item) -> Mapping[str, str]:
     resource = item.secret.managed_resource or "the database"
-    return {"id": item.id, "resource": resource, "arn": cloudformation.arn_parameter(item), "variable": terraform.arn_variable(item)}
+    return {
+        "id": item.secret.id,
+        "resource": resource,
+        "arn": parameters.arn_parameter(item),
+        "variable": terraform.arn_variable(item),
+    }
 
 
 def _role(secret: Secret) -> Mapping[str, object]:
@@ -263,18 +283,16 @@ def _role(secret: Secret) -> Mapping[str, object]:
 
 
 def _questions(stack: Stack) -> Iterable[str]:
-    for item in stack.items:
-        yield from (f"{item.id}: {question}" for question in item.secret.questions)
-    for secret in stack.roles_instead:
-        yield from (f"{secret.id}: {question}" for question in secret.questions)
+    for secret in stack.waiting:
+        yield from (f"{secret.id} is left out until this is answered in the plan: {q.ask}" for q in secret.blocked)
     for item in stack.items:
         if not item.secret.consumers:
-            yield f"{item.id}: no consumer is known, yet its policy needs at least one role; who reads it?"
+            yield f"{item.secret.id}: no consumer is known, yet its policy needs at least one role; who reads it?"
         elif any(not i.of for i in item.inputs):
-            yield f"{item.id}: with which role does the code that reads it run? The deployment asks for the role's name."
+            yield f"{item.secret.id}: with which role does the code that reads it run? The deployment asks for the role's name."
         for principal in item.principals:
             if stack.environment.account not in ("", principal.account):
-                yield f"{item.id}: {principal.arn} is in another account: attach the policy there, and allow it in this secret's policies."
+                yield f"{item.secret.id}: {principal.arn} is in another account: attach the policy there, and allow it in this secret's policies."
     yield from _crowded(stack)
 
 
@@ -302,5 +320,5 @@ def required(plan: Plan, stack: Stack) -> Mapping[str, str]:
     """Inputs that a deployment must be given, with what they mean."""
     if plan.infrastructure == "terraform":
         return {v.name: v.description for v in terraform.variables(stack) if v.required}
-    rows = [p for shard in stack.shards for p in cloudformation.parameters(stack, shard) if p.required]
+    rows = [p for shard in stack.shards for p in parameters.parameters(stack, shard) if p.required]
     return {p.name: p.description for p in rows}

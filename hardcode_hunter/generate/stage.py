@@ -48,14 +48,21 @@ def deployments(plan: Plan, *, enable_rotation: frozenset[str] = frozenset()) ->
         files = _files(plan, stack)
         sizes = {path: len(text) for path, text in files.items()}
         if files:
-            shell, rotation = rollout.commands_of_shell(plan, stack, sizes), rollout.commands_of_rotation(plan, stack, sizes)
-            found.append(Deployment(stack.environment.name, tuple(sorted(files)), rollout.required(plan, stack), shell, rotation))
+            shell, rotation = (
+                rollout.commands_of_shell(plan, stack, sizes),
+                rollout.commands_of_rotation(plan, stack, sizes),
+            )
+            found.append(
+                Deployment(stack.environment.name, tuple(sorted(files)), rollout.required(plan, stack), shell, rotation)
+            )
     return tuple(found)
 
 
 def _stacks(plan: Plan, enabled: frozenset[str]) -> tuple[Stack, ...]:
     if plan.infrastructure not in BACK_ENDS:
-        raise UsageError(f"migration/plan.yaml: 'infrastructure' is '{plan.infrastructure}'; it can be {' or '.join(BACK_ENDS)}")
+        raise UsageError(
+            f"migration/plan.yaml: 'infrastructure' is '{plan.infrastructure}'; it can be {' or '.join(BACK_ENDS)}"
+        )
     return wanted.stacks(plan, enabled)
 
 
@@ -69,15 +76,23 @@ def _files(plan: Plan, stack: Stack) -> Mapping[str, bytes]:
     else:
         found.update({f"{stack.directory}/{name}": text.encode() for name, text in terraform.files(stack).items()})
     for rotation in stack.rotations:
-        found.update({f"{stack.directory}/rotation/{rotation.name}/{name}": data for name, data in _sources(rotation).items()})
+        found.update(
+            {f"{stack.directory}/rotation/{rotation.name}/{name}": data for name, data in _sources(rotation).items()}
+        )
     return found
 
 
 def _sources(rotation: Rotation) -> Mapping[str, bytes]:
     """The rotation function's own files, as they lie in the package, and the list of what it needs beside them."""
     folder = resources.files("hardcode_hunter.rotations").joinpath(rotation.directory)
-    found = {e.name: e.read_bytes() for e in folder.iterdir() if e.is_file() and e.name.endswith((".py", ".txt", ".pem")) and e.name != "__init__.py"}
+    found = {
+        e.name: e.read_bytes()
+        for e in folder.iterdir()
+        if e.is_file() and e.name.endswith((".py", ".txt", ".pem")) and e.name != "__init__.py"
+    }
     if f"{rotation.handler.partition('.')[0]}.py" not in found:
-        raise UsageError(f"the rotation '{rotation.name}' has no {rotation.handler.partition('.')[0]}.py in its folder: install hardcode-hunter again")
+        raise UsageError(
+            f"the rotation '{rotation.name}' has no {rotation.handler.partition('.')[0]}.py in its folder: install hardcode-hunter again"
+        )
     found.setdefault("requirements.txt", "".join(f"{r}\n" for r in rotation.requirements).encode())
     return found

@@ -6,10 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from hardcode_hunter.generate import names, policies, quoting
-from hardcode_hunter.generate.cloudformation import RUNTIME
 from hardcode_hunter.generate.policies import Flat, Many, One, Text, When
 from hardcode_hunter.generate.quoting import Raw
-from hardcode_hunter.generate.wanted import Function, Item, RoleInput, Shard, Stack
+from hardcode_hunter.generate.wanted import RUNTIME, Function, Item, RoleInput, Shard, Stack
 from hardcode_hunter.model import Home
 
 FILES = ("versions.tf", "variables.tf", "key.tf", "secrets.tf", "consumers.tf", "rotation.tf", "outputs.tf")
@@ -34,11 +33,8 @@ class Variable:
 def files(stack: Stack) -> Mapping[str, str]:
     """Text of each file of the root module, by its name."""
     values = _Writer(stack).values()
-    texts = {name: quoting.render(f"terraform/{name}.j2", values) for name in FILES}
-    if not stack.has_key:
-        del texts["key.tf"]
-    if not stack.functions:
-        del texts["rotation.tf"]
+    absent = {*(() if stack.has_key else ("key.tf",)), *(() if stack.functions else ("rotation.tf",))}
+    texts = {name: quoting.render(f"terraform/{name}.j2", values) for name in FILES if name not in absent}
     return {name: quoting.aligned(text) for name, text in texts.items()}
 
 
@@ -62,7 +58,9 @@ def _people(stack: Stack) -> Iterable[Variable]:
         "writer_arns": "ARNs of the roles that store values and read them back.",
     }
     for name, description in rows.items():
-        yield Variable(name, description, "list(string)", None, True, _IAM_ARN, "Give at least one ARN of an IAM role or user.")
+        yield Variable(
+            name, description, "list(string)", None, True, _IAM_ARN, "Give at least one ARN of an IAM role or user."
+        )
 
 
 def input_name(source: RoleInput) -> str:
@@ -76,7 +74,15 @@ def _role_inputs(stack: Stack) -> tuple[RoleInput, ...]:
 def _inputs(stack: Stack) -> Iterable[Variable]:
     for source in _role_inputs(stack):
         description = quoting.one_line(source.description)
-        yield Variable(input_name(source), description, "list(string)", None, True, _ROLE_NAME, "Give at least one name of a role, no ARN.")
+        yield Variable(
+            input_name(source),
+            description,
+            "list(string)",
+            None,
+            True,
+            _ROLE_NAME,
+            "Give at least one name of a role, no ARN.",
+        )
 
 
 def arn_variable(item: Item) -> str:
@@ -96,8 +102,12 @@ def _existing(item: Item) -> Iterable[Variable]:
         description = f"ARN of a secret that exists already, to be used for '{item.id}' instead of a new one."
     else:
         description = f"ARN of the existing secret for '{item.id}'."
-    yield Variable(arn_variable(item), description, default=item.arn or None, required=not item.declared and not item.arn)
-    yield Variable(key_variable(item), f"ARN of the customer managed key of the secret '{item.id}', when it has one of its own.")
+    yield Variable(
+        arn_variable(item), description, default=item.arn or None, required=not item.declared and not item.arn
+    )
+    yield Variable(
+        key_variable(item), f"ARN of the customer managed key of the secret '{item.id}', when it has one of its own."
+    )
 
 
 def package_variable(function: Function) -> str:
@@ -105,11 +115,17 @@ def package_variable(function: Function) -> str:
 
 
 def _rotation_variables(stack: Stack) -> Iterable[Variable]:
-    yield Variable("enable_rotation", "Whether rotation runs. Only after every consumer reads the secret.", "bool", stack.rotating)
+    yield Variable(
+        "enable_rotation", "Whether rotation runs. Only after every consumer reads the secret.", "bool", stack.rotating
+    )
     for rotation in stack.rotations:
         name = f"rotation_package_{names.snake(rotation.name)}"
-        yield Variable(name, f"Path of the package (zip) of {rotation.name}.", "string", f"rotation/{rotation.name}.zip")
-    yield Variable("rotation_subnet_ids", "Subnets for the rotation functions, when the database is in a VPC.", "list(string)", [])
+        yield Variable(
+            name, f"Path of the package (zip) of {rotation.name}.", "string", f"rotation/{rotation.name}.zip"
+        )
+    yield Variable(
+        "rotation_subnet_ids", "Subnets for the rotation functions, when the database is in a VPC.", "list(string)", []
+    )
     groups = "Security groups for the rotation functions: out to the database and to port 443."
     yield Variable("rotation_security_group_ids", groups, "list(string)", [])
     yield Variable("permissions_boundary_arn", "Permissions boundary of the roles that this configuration creates.")
@@ -281,7 +297,12 @@ class _Writer:
         return Raw(f"slice({quoting.hcl_value(written, 4)}, 0, {given})")
 
 
-_LOCALS = {"partition": "local.partition", "region": "local.region", "account": "local.account", "url-suffix": "local.url_suffix"}
+_LOCALS = {
+    "partition": "local.partition",
+    "region": "local.region",
+    "account": "local.account",
+    "url-suffix": "local.url_suffix",
+}
 _PEOPLE = {"administrators": "var.administrator_arns", "deployers": "var.deployer_arns", "writers": "var.writer_arns"}
 
 

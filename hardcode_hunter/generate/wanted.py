@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,9 @@ from hardcode_hunter.generate import names
 from hardcode_hunter.model import Consumer, Environment, Home, Order, Plan, Secret
 from hardcode_hunter.plugins import Retriever, Rotation, load
 
+RUNTIME = "python3.14"
+"""The newest Python that Lambda runs (a test asks cfn-lint)."""
+
 STORED = (Home.SECRETS_MANAGER, Home.PARAMETER_STORE)
 SHARD = 25
 """Secrets per template and per rotation function. An inline policy of a role holds 10,240 characters and names each secret
@@ -19,7 +23,10 @@ twice (IAM and AWS STS quotas), a CloudFormation template 200 parameters and 500
 _ENVIRONMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}\Z")
 _NAME = re.compile(r"[A-Za-z0-9/_+=.@-]{1,512}\Z")  # Secrets Manager, CreateSecret: Name
 _SECRET_ARN = re.compile(r"arn:[a-z-]+:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[A-Za-z0-9/_+=.@-]{1,519}\Z")
-_IAM_ARN = re.compile(r"arn:[a-z-]+:iam::(?P<account>[0-9]{12}):(?P<kind>role|user)/(?P<path>[\w+=,.@/-]*/)?(?P<name>[\w+=,.@-]{1,64})\Z", re.ASCII)
+_IAM_ARN = re.compile(
+    r"arn:[a-z-]+:iam::(?P<account>[0-9]{12}):(?P<kind>role|user)/(?P<path>[\w+=,.@/-]*/)?(?P<name>[\w+=,.@-]{1,64})\Z",
+    re.ASCII,
+)
 _RATE = re.compile(r"rate\((\d{1,4}) (hour|hours|day|days)\)\Z")
 _CRON = re.compile(r"cron\([A-Za-z0-9*?/,# -]{5,200}\)\Z")
 
@@ -58,7 +65,8 @@ class Item:
 
     @property
     def id(self) -> str:
-        return self.secret.id
+        """What the secret is called within its environment: the same in each, as the code that reads it is."""
+        return self.secret.component
 
     @property
     def home(self) -> Home:
@@ -69,21 +77,30 @@ class Item:
 class Function:
     """One rotation function with the secrets that it serves."""
 
-    id: str  # "postgresql-single-user", or "postgresql-single-user-2" for the second twenty-five
+    id: str  # "postgresql-single-user", or "postgresql-single-user-1" in the shard "1"
     rotation: Rotation
     secrets: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """The part of an environment that one template holds."""
+    """The part of an environment that one template holds. The ``main`` one, whose name is empty, also holds the key."""
 
-    number: int
+    name: str
     items: tuple[Item, ...]
     functions: tuple[Function, ...]
 
     def item(self, id: str) -> Item:
         return next(i for i in self.items if i.id == id)
+
+    @property
+    def main(self) -> bool:
+        return not self.name
+
+    @property
+    def suffix(self) -> str:
+        """What tells this shard's names apart from the main one's."""
+        return f"-{self.name}" if self.name else ""
 
     @property
     def role_inputs(self) -> tuple[RoleInput, ...]:
@@ -98,6 +115,7 @@ class Stack:
     environment: Environment
     shards: tuple[Shard, ...]
     roles_instead: tuple[Secret, ...]  # credentials that are not stored at all
+    waiting: tuple[Secret, ...]  # a question about them is open: they are left out
     read_actions: Mapping[Home, tuple[str, ...]]
     rotating: bool  # switched on by `rotate`
 
@@ -160,44 +178,59 @@ def stacks(plan: Plan, enabled: frozenset[str]) -> tuple[Stack, ...]:
         raise UsageError(f"rotation was to be enabled for '{id}', but migration/plan.yaml has no such secret")
     retrievers = load("retrievers", Retriever)
     if plan.retriever not in retrievers:
-        raise UsageError(f"migration/plan.yaml: no retriever is called '{plan.retriever}'; known: {', '.join(retrievers)}")
+        raise UsageError(
+            f"migration/plan.yaml: no retriever is called '{plan.retriever}'; known: {', '.join(retrievers)}"
+        )
     return tuple(_stack(plan, environment, enabled, retrievers[plan.retriever]) for environment in plan.environments)
 
 
 def _stack(plan: Plan, environment: Environment, enabled: frozenset[str], retriever: Retriever) -> Stack:
     _check_environment(environment)
-    secrets = [s for s in plan.secrets if s.environment == environment.name]
+    all_here = [s for s in plan.secrets if s.environment == environment.name]
+    secrets = [s for s in all_here if not s.blocked]
     stored = [s for s in secrets if s.home is not Home.ROLE]
     items = [_item(plan, environment, secret) for secret in stored]
     _check_unique(environment, items)
     on = frozenset(s.id for s in secrets) & enabled
-    shards = tuple(_shard(number, group, on) for number, group in enumerate(_groups(items), 1))
+    shards = tuple(_shard(name, group, on) for name, group in _groups(items, "")) if items else ()
     reading = {
         Home.SECRETS_MANAGER: retriever.iam_actions,
         Home.MANAGED: retriever.iam_actions,
         Home.PARAMETER_STORE: ("ssm:GetParameter",),
     }
     roles = tuple(s for s in secrets if s.home is Home.ROLE)
-    return Stack(plan.application, environment, shards, roles, reading, bool(on))
+    waiting = tuple(s for s in all_here if s.blocked)
+    return Stack(plan.application, environment, shards, roles, waiting, reading, bool(on))
 
 
-def _groups(items: Sequence[Item]) -> Iterator[list[Item]]:
-    for start in range(0, len(items), SHARD):
-        yield list(items[start : start + SHARD])
+def _groups(items: Sequence[Item], bits: str) -> Iterator[tuple[str, Sequence[Item]]]:
+    """Items by shard. A group that grows too large is halved by the next bit of a hash of its ids, and the half with the zero keeps
+    the name: another secret moves none of the others, but for the half of a group that has just become too large."""
+    if len(items) <= SHARD:
+        yield bits.rstrip("0"), items
+        return
+    for bit in "01":
+        yield from _groups([i for i in items if _bit(i.id, len(bits)) == bit], bits + bit)
 
 
-def _shard(number: int, items: Sequence[Item], on: frozenset[str]) -> Shard:
+def _bit(id: str, number: int) -> str:
+    digest = hashlib.sha256(id.encode("utf-8", "surrogatepass")).digest()
+    return str(digest[number // 8] >> (7 - number % 8) & 1)
+
+
+def _shard(name: str, items: Sequence[Item], on: frozenset[str]) -> Shard:
     """While nothing is switched on, every rotation waits behind the parameter; afterwards only those that were let through."""
     serving: dict[str, list[Item]] = {}
     for item in items:
-        if item.secret.rotation.name != "none" and (not on or item.id in on):
+        if item.secret.rotation.name != "none" and (not on or item.secret.id in on):
             serving.setdefault(item.secret.rotation.name, []).append(item)
     functions, placed = [], {}
-    for name, served in sorted(serving.items()):
-        id = names.slug(name, 60).replace("_", "-") + (f"-{number}" if number > 1 else "")
+    suffix = f"-{name}" if name else ""
+    for rotation, served in sorted(serving.items()):
+        id = names.slug(rotation, 60).replace("_", "-") + suffix
         functions.append(Function(id, _rotation(served), tuple(i.id for i in served)))
         placed.update({item.id: id for item in served})
-    return Shard(number, tuple(_served(item, placed.get(item.id, "")) for item in items), tuple(functions))
+    return Shard(name, tuple(_served(item, placed.get(item.id, "")) for item in items), tuple(functions))
 
 
 def _served(item: Item, function: str) -> Item:
@@ -208,12 +241,14 @@ def _rotation(items: Sequence[Item]) -> Rotation:
     """The rotation that all of ``items`` chose, when each of them can be served by it."""
     known = load("rotations", Rotation)
     for item in items:
-        choice, where = item.secret.rotation, f"migration/plan.yaml: secret '{item.id}': rotation"
+        choice, where = item.secret.rotation, f"migration/plan.yaml: secret '{item.secret.id}': rotation"
         rotation = known.get(choice.name)
         if rotation is None:
             raise UsageError(f"{where} '{choice.name}' does not exist; known: {', '.join(known) or 'none'}, or 'none'")
         if item.home is not Home.SECRETS_MANAGER or item.secret.form != "json":
-            raise UsageError(f"{where} '{choice.name}' needs a JSON secret in Secrets Manager; choose 'none' or change home and form")
+            raise UsageError(
+                f"{where} '{choice.name}' needs a JSON secret in Secrets Manager; choose 'none' or change home and form"
+            )
         if item.secret.engine and rotation.engines and item.secret.engine not in rotation.engines:
             raise UsageError(f"{where} '{choice.name}' serves {', '.join(rotation.engines)}, not {item.secret.engine}")
         missing = [key for key in rotation.required_keys if item.secret.key(key) is None]
@@ -237,9 +272,13 @@ def _item(plan: Plan, environment: Environment, secret: Secret) -> Item:
     name = plan.secret_name(secret)
     arn = name if name.startswith("arn:") else ""
     if arn and not _SECRET_ARN.match(arn):
-        raise UsageError(f"{where}: 'existing' is no ARN of a secret; give the full ARN, with its six random characters")
+        raise UsageError(
+            f"{where}: 'existing' is no ARN of a secret; give the full ARN, with its six random characters"
+        )
     if not arn and not _NAME.match(name):
-        raise UsageError(f"{where}: its name may hold letters, digits and /_+=.@- only, at most 512 of them; change the id or the name template")
+        raise UsageError(
+            f"{where}: its name may hold letters, digits and /_+=.@- only, at most 512 of them; change the id or the name template"
+        )
     declared = secret.home is Home.SECRETS_MANAGER and plan.order is Order.SHELL_FIRST and not secret.existing
     principals, inputs = _readers(where, secret)
     return Item(secret, name, declared, arn, principals, inputs)
@@ -254,7 +293,9 @@ def _readers(where: str, secret: Secret) -> tuple[tuple[Principal, ...], tuple[R
             continue
         match = _IAM_ARN.match(consumer.role)
         if not match:
-            raise UsageError(f"{where}: the consumer at {consumer.path}:{consumer.line} has a role that is no ARN of an IAM role or user")
+            raise UsageError(
+                f"{where}: the consumer at {consumer.path}:{consumer.line} has a role that is no ARN of an IAM role or user"
+            )
         principals[consumer.role] = Principal(consumer.role, match["account"], match["kind"], match["name"])
     if not secret.consumers:
         waiting[""] = []
@@ -275,26 +316,37 @@ RUNTIMES = {
 
 def _input(secret: Secret, of: str, consumers: Sequence[Consumer]) -> RoleInput:
     if of:
-        return RoleInput(f"role {of}", "", of, f"Names (no ARNs) of the roles that '{of}' stands for in the code that reads secrets.")
+        return RoleInput(
+            f"role {of}", "", of, f"Names (no ARNs) of the roles that '{of}' stands for in the code that reads secrets."
+        )
     kinds = sorted({RUNTIMES[c.runtime] for c in consumers if c.runtime in RUNTIMES})
     places = [f"{c.path}:{c.line}" for c in consumers]
     more = f" and {len(places) - 3} more" if len(places) > 3 else ""
     read_by = f" Read by {', '.join(places[:3])}{more}." if places else ""
     hint = f" That is {'; '.join(kinds)}." if kinds else ""
-    return RoleInput(f"unknown {secret.id}", secret.id, "", f"Names (no ARNs) of the roles that read '{secret.id}'.{hint}{read_by}")
+    return RoleInput(
+        f"unknown {secret.id}",
+        secret.component,
+        "",
+        f"Names (no ARNs) of the roles that read '{secret.id}'.{hint}{read_by}",
+    )
 
 
 def _check_environment(environment: Environment) -> None:
     where = f"migration/plan.yaml: environment '{environment.name}'"
     if not _ENVIRONMENT.match(environment.name):
-        raise UsageError(f"{where}: the name becomes a folder: letters, digits and ._- only, starting with a letter or digit")
+        raise UsageError(
+            f"{where}: the name becomes a folder: letters, digits and ._- only, starting with a letter or digit"
+        )
     if environment.account and not re.fullmatch(r"[0-9]{12}", environment.account):
         raise UsageError(f"{where}: 'account' must be 12 digits")
     if environment.region and not re.fullmatch(r"[a-z]{2}(-[a-z]+)+-[0-9]", environment.region):
         raise UsageError(f"{where}: 'region' is no AWS region, such as eu-central-1")
     for key, value in environment.tags.items():
         if not 1 <= len(key) <= 128 or len(value) > 256 or key.lower().startswith("aws:"):
-            raise UsageError(f"{where}: a tag key has 1 to 128 characters and does not begin with aws:, a tag value at most 256")
+            raise UsageError(
+                f"{where}: a tag key has 1 to 128 characters and does not begin with aws:, a tag value at most 256"
+            )
         if "{{resolve:" in key + value:
             raise UsageError(f"{where}: a tag holds '{{{{resolve:', which CloudFormation would look up; remove it")
 
@@ -302,7 +354,13 @@ def _check_environment(environment: Environment) -> None:
 def _check_unique(environment: Environment, items: Sequence[Item]) -> None:
     seen: dict[str, str] = {}
     for item in items:
-        for kind, key in (("name", item.name), ("identifier", names.logical_id(item.id)), ("identifier", names.snake(item.id))):
-            other = seen.setdefault(f"{kind} {key}", item.id)
-            if other != item.id:
-                raise UsageError(f"migration/plan.yaml: secrets '{other}' and '{item.id}' have one {kind} in '{environment.name}'; rename one")
+        for kind, key in (
+            ("name", item.name),
+            ("identifier", names.logical_id(item.id)),
+            ("identifier", names.snake(item.id)),
+        ):
+            other = seen.setdefault(f"{kind} {key}", item.secret.id)
+            if other != item.secret.id:
+                raise UsageError(
+                    f"migration/plan.yaml: secrets '{other}' and '{item.secret.id}' have one {kind} in '{environment.name}'; rename one"
+                )

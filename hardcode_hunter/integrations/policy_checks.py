@@ -43,7 +43,11 @@ def known_actions(template: Template) -> Found:
 
 def public_policy(template: Template) -> Found:
     for path, statement in resource_statements(template):
-        if statement.get("Effect") == "Allow" and is_public(statement.get("Principal")) and not statement.get("Condition"):
+        if (
+            statement.get("Effect") == "Allow"
+            and is_public(statement.get("Principal"))
+            and not statement.get("Condition")
+        ):
             yield f"{path}/Principal", "lets everyone in; name principals"
 
 
@@ -55,14 +59,24 @@ def blocks_public(template: Template) -> Found:
 
 def locked_out(template: Template) -> Found:
     for path, statement in resource_statements(template):
-        denies = statement.get("Effect") == "Deny" and is_public(statement.get("Principal")) and not statement.get("Condition")
-        if denies and any(a.lower() in ("*", "secretsmanager:*", "secretsmanager:putresourcepolicy") for a in actions(statement)):
+        denies = (
+            statement.get("Effect") == "Deny"
+            and is_public(statement.get("Principal"))
+            and not statement.get("Condition")
+        )
+        if denies and any(
+            a.lower() in ("*", "secretsmanager:*", "secretsmanager:putresourcepolicy") for a in actions(statement)
+        ):
             yield path, "denies everyone to change this policy ever again; exempt an administrator"
 
 
 def every_secret(template: Template) -> Found:
     for path, statement in identity_statements(template):
-        names = [a for a in actions(statement) if a.lower().startswith("secretsmanager:") and a.lower() != "secretsmanager:getrandompassword"]
+        names = [
+            a
+            for a in actions(statement)
+            if a.lower().startswith("secretsmanager:") and a.lower() != "secretsmanager:getrandompassword"
+        ]
         if statement.get("Effect") == "Allow" and names and "*" in listed(statement.get("Resource")):
             yield f"{path}/Resource", "is every secret of the account; name the secret's ARN"
 
@@ -89,18 +103,34 @@ def through_the_service(template: Template) -> Found:
         if statement.get("Effect") == "Allow" and uses:
             keys = condition_keys(statement)
             if "kms:viaservice" not in keys or not any(k.startswith("kms:encryptioncontext:") for k in keys):
-                yield f"{path}/Condition", "lets its holder decrypt anything under the key; add kms:ViaService and kms:EncryptionContext:SecretARN"
+                yield (
+                    f"{path}/Condition",
+                    "lets its holder decrypt anything under the key; add kms:ViaService and kms:EncryptionContext:SecretARN",
+                )
 
 
 def separated(template: Template) -> Found:
-    reading = ("*", "kms:*", "kms:decrypt", "kms:generatedatakey", "kms:generatedatakey*", "kms:reencrypt*", "kms:creategrant")
+    reading = (
+        "*",
+        "kms:*",
+        "kms:decrypt",
+        "kms:generatedatakey",
+        "kms:generatedatakey*",
+        "kms:reencrypt*",
+        "kms:creategrant",
+    )
     for path, statement in key_statements(template):
         uses = [a for a in actions(statement) if a.lower() in reading]
         if statement.get("Effect") == "Allow" and uses and "kms:viaservice" not in condition_keys(statement):
-            yield f"{path}/Action", f"{uses[0]} without kms:ViaService lets administrators decrypt; give key users a statement of their own"
+            yield (
+                f"{path}/Action",
+                f"{uses[0]} without kms:ViaService lets administrators decrypt; give key users a statement of their own",
+            )
 
 
 def key_rotates(template: Template) -> Found:
     for id, _, properties in resources(template, "AWS::KMS::Key"):
-        if properties.get("KeySpec", "SYMMETRIC_DEFAULT") == "SYMMETRIC_DEFAULT" and not is_true(properties.get("EnableKeyRotation")):
+        if properties.get("KeySpec", "SYMMETRIC_DEFAULT") == "SYMMETRIC_DEFAULT" and not is_true(
+            properties.get("EnableKeyRotation")
+        ):
             yield f"Resources/{id}/Properties/EnableKeyRotation", "must be true"

@@ -58,7 +58,10 @@ def _literal_value(template: Template) -> Found:
         value = properties.get("SecretString")
         text = value.get("Fn::Sub") if isinstance(value, Mapping) else value
         if isinstance(text, str) and not _DYNAMIC.search(text) and "${" not in text:
-            yield f"Resources/{id}/Properties/SecretString", "holds the value itself; leave it out and store the value after deployment"
+            yield (
+                f"Resources/{id}/Properties/SecretString",
+                "holds the value itself; leave it out and store the value after deployment",
+            )
 
 
 def _both_values(template: Template) -> Found:
@@ -71,7 +74,10 @@ def _half_generated(template: Template) -> Found:
     for id, _, properties in resources(template, SECRET):
         generated = mapping(properties.get("GenerateSecretString"))
         if ("SecretStringTemplate" in generated) != ("GenerateStringKey" in generated):
-            yield f"Resources/{id}/Properties/GenerateSecretString", "needs SecretStringTemplate and GenerateStringKey together, or neither"
+            yield (
+                f"Resources/{id}/Properties/GenerateSecretString",
+                "needs SecretStringTemplate and GenerateStringKey together, or neither",
+            )
 
 
 def _parameter_value(template: Template) -> Found:
@@ -94,21 +100,34 @@ def _kept(template: Template) -> Found:
     for id, resource, _ in resources(template, SECRET, "AWS::KMS::Key"):
         for attribute in ("DeletionPolicy", "UpdateReplacePolicy"):
             if resource.get(attribute) != "Retain":
-                yield f"Resources/{id}/{attribute}", "must be Retain: a removed stack must not take a live credential or its key with it"
+                yield (
+                    f"Resources/{id}/{attribute}",
+                    "must be Retain: a removed stack must not take a live credential or its key with it",
+                )
 
 
 def _own_key(template: Template) -> Found:
     for id, _, properties in resources(template, SECRET):
         if "KmsKeyId" not in properties:
-            yield f"Resources/{id}/Properties/KmsKeyId", "is missing: the account's default key can't tell readers apart"
+            yield (
+                f"Resources/{id}/Properties/KmsKeyId",
+                "is missing: the account's default key can't tell readers apart",
+            )
 
 
 def _resolved_into_environment(template: Template) -> Found:
-    paths = {"AWS::Lambda::Function": "Environment", "AWS::ECS::TaskDefinition": "ContainerDefinitions", "AWS::EC2::Instance": "UserData"}
+    paths = {
+        "AWS::Lambda::Function": "Environment",
+        "AWS::ECS::TaskDefinition": "ContainerDefinitions",
+        "AWS::EC2::Instance": "UserData",
+    }
     for id, resource, properties in resources(template, *paths):
         name = paths[str(resource["Type"])]
         if any(_DYNAMIC.search(text) for text in _strings(properties.get(name))):
-            yield f"Resources/{id}/Properties/{name}", "resolves a secret at deployment, where everyone who may describe the resource reads it; read it at run time"
+            yield (
+                f"Resources/{id}/Properties/{name}",
+                "resolves a secret at deployment, where everyone who may describe the resource reads it; read it at run time",
+            )
 
 
 def _strings(value: object) -> Iterator[str]:
@@ -146,13 +165,20 @@ def _hosted_type(template: Template) -> Found:
     for id, _, properties in resources(template, SCHEDULE):
         kind = mapping(properties.get("HostedRotationLambda")).get("RotationType")
         if isinstance(kind, str) and kind not in _TYPES:
-            yield f"Resources/{id}/Properties/HostedRotationLambda/RotationType", "is no rotation that AWS hosts, such as PostgreSQLSingleUser"
+            yield (
+                f"Resources/{id}/Properties/HostedRotationLambda/RotationType",
+                "is no rotation that AWS hosts, such as PostgreSQLSingleUser",
+            )
 
 
 def _interval(template: Template) -> Found:
     for id, _, properties in resources(template, SCHEDULE):
         rules, path = mapping(properties.get("RotationRules")), f"Resources/{id}/Properties/RotationRules"
-        days, schedule, duration = rules.get("AutomaticallyAfterDays"), rules.get("ScheduleExpression"), rules.get("Duration")
+        days, schedule, duration = (
+            rules.get("AutomaticallyAfterDays"),
+            rules.get("ScheduleExpression"),
+            rules.get("Duration"),
+        )
         if days is not None and schedule is not None:
             yield path, "has AutomaticallyAfterDays and ScheduleExpression; keep one"
         if isinstance(days, int | str) and not (str(days).isdigit() and 1 <= int(days) <= 1000):
@@ -172,14 +198,20 @@ def _schedule(text: str) -> bool:
 def _immediately(template: Template) -> Found:
     for id, _, properties in resources(template, SCHEDULE):
         if not is_false(properties.get("RotateImmediatelyOnUpdate")):
-            yield f"Resources/{id}/Properties/RotateImmediatelyOnUpdate", "must be false: left out, the deployment itself changes the password"
+            yield (
+                f"Resources/{id}/Properties/RotateImmediatelyOnUpdate",
+                "must be false: left out, the deployment itself changes the password",
+            )
 
 
 def _target(template: Template) -> Found:
     for id, _, properties in resources(template, "AWS::SecretsManager::SecretTargetAttachment"):
         kind = properties.get("TargetType")
         if isinstance(kind, str) and kind not in _TARGETS:
-            yield f"Resources/{id}/Properties/TargetType", "is nothing that a secret can be attached to, such as AWS::RDS::DBInstance"
+            yield (
+                f"Resources/{id}/Properties/TargetType",
+                "is nothing that a secret can be attached to, such as AWS::RDS::DBInstance",
+            )
 
 
 def _may_invoke(template: Template) -> Found:
@@ -198,14 +230,19 @@ def _may_invoke(template: Template) -> Found:
 def _logical(value: object) -> str:
     chosen = mapping(value)
     attribute = chosen.get("Fn::GetAtt")
-    name = chosen.get("Ref") or (attribute.partition(".")[0] if isinstance(attribute, str) else next(iter(listed(attribute)), ""))
+    name = chosen.get("Ref") or (
+        attribute.partition(".")[0] if isinstance(attribute, str) else next(iter(listed(attribute)), "")
+    )
     return name if isinstance(name, str) else ""
 
 
 def _own_account(template: Template) -> Found:
     for id, _, properties in resources(template, "AWS::Lambda::Permission"):
         if properties.get("Principal") == "secretsmanager.amazonaws.com" and "SourceAccount" not in properties:
-            yield f"Resources/{id}/Properties/SourceAccount", "is missing: secrets of any account could invoke the function"
+            yield (
+                f"Resources/{id}/Properties/SourceAccount",
+                "is missing: secrets of any account could invoke the function",
+            )
 
 
 CHECKS: tuple[Check, ...] = (
@@ -231,7 +268,9 @@ CHECKS: tuple[Check, ...] = (
     Check("every-secret", "An identity policy names its secret", policy_checks.every_secret),
     Check("every-action", "An identity policy lists its actions", policy_checks.every_action),
     Check("loose-arn", "A secret is named by its full ARN", policy_checks.loose_arn),
-    Check("decrypts-anything", "Decryption goes through the service, for one secret", policy_checks.through_the_service),
+    Check(
+        "decrypts-anything", "Decryption goes through the service, for one secret", policy_checks.through_the_service
+    ),
     Check("no-role-separation", "Administrators of a key can't decrypt", policy_checks.separated),
     Check("key-does-not-rotate", "Keys rotate", policy_checks.key_rotates),
 )

@@ -54,7 +54,9 @@ def _branches(entry: object, path: str) -> Iterator[tuple[str, Mapping[str, obje
 
 
 def _identity_policies(template: Template) -> Iterator[tuple[str, object]]:
-    for id, _, properties in resources(template, "AWS::IAM::ManagedPolicy", "AWS::IAM::Policy", "AWS::IAM::RolePolicy", "AWS::IAM::UserPolicy"):
+    for id, _, properties in resources(
+        template, "AWS::IAM::ManagedPolicy", "AWS::IAM::Policy", "AWS::IAM::RolePolicy", "AWS::IAM::UserPolicy"
+    ):
         yield f"Resources/{id}/Properties/PolicyDocument", properties.get("PolicyDocument")
     for id, _, properties in resources(template, "AWS::IAM::Role", "AWS::IAM::User", "AWS::IAM::Group"):
         for number, policy in enumerate(listed(properties.get("Policies"))):

@@ -27,6 +27,7 @@ from werkzeug.wrappers import Request, Response
 
 from tests.embedded import secretsmanager_resources as _types  # noqa: F401  moto finds the types when they are defined
 from tests.embedded.cloudformation import correct_cloudformation
+from tests.embedded.creations import correct_creations
 from tests.embedded.secretsmanager import begin_rotation, correct_secrets_manager, enable_rotation, secret_named
 from tests.embedded.updates import add_updates
 
@@ -81,6 +82,7 @@ def main(token: str) -> None:
     warnings.filterwarnings("error", message="Tried to parse .* not supported")
     correct_secrets_manager()
     correct_cloudformation()
+    correct_creations()
     add_updates()
     server = make_server("127.0.0.1", 0, Application(token), threaded=True, request_handler=MotoRequestHandler)
     serving = threading.Thread(target=server.serve_forever, daemon=True)

@@ -1,0 +1,150 @@
+"""The parameters of a CloudFormation template: what only the person who deploys it can know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from hardcode_hunter.generate import names, quoting
+from hardcode_hunter.generate.wanted import Function, Item, RoleInput, Shard, Stack
+from hardcode_hunter.model import Home
+
+UNSET = "not-set"
+"""Default of a bucket and its keys: valid as a name, so that the template can be checked, and refused by a rule when it matters."""
+
+_IAM_ARN = r"^arn:[a-z-]+:iam::[0-9]{12}:(root|(role|user)/[\w+=,.@/-]+)$"
+_ROLE_NAME = r"^[\w+=,.@-]{1,64}$"
+_SECRET_ARN = r"^arn:[a-z-]+:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:.+$"
+_KEY_ARN = r"^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/.+$"
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A template parameter; without a ``default`` it is required."""
+
+    name: str
+    description: str
+    type: str = "String"
+    pattern: str = ""
+    default: str | None = None
+    allowed: tuple[str, ...] = ()
+
+    @property
+    def required(self) -> bool:
+        return self.default is None
+
+
+def parameters(stack: Stack, shard: Shard) -> tuple[Parameter, ...]:
+    """All parameters of the shard's template, required ones first."""
+    found = [*_people(stack, shard), *_inputs(shard), *(p for item in shard.items for p in _existing(item))]
+    if shard.functions:
+        found += _rotation_parameters(stack, shard)
+    return tuple(sorted(found, key=lambda p: not p.required))
+
+
+def _people(stack: Stack, shard: Shard) -> Iterable[Parameter]:
+    guarded = any(item.home is Home.SECRETS_MANAGER for item in shard.items)
+    if not guarded and not (stack.has_key and shard.main):
+        return
+    arns = "CommaDelimitedList"
+    yield Parameter(
+        "AdministratorArns",
+        "ARNs of the roles that administer key and policies and may delete; they can decrypt nothing.",
+        arns,
+        _IAM_ARN,
+    )
+    yield Parameter(
+        "DeployerArns",
+        "ARNs of the roles that deploy this template, now and later; they can read no value.",
+        arns,
+        _IAM_ARN,
+    )
+    yield Parameter("WriterArns", "ARNs of the roles that store values and read them back.", arns, _IAM_ARN)
+
+
+def input_name(source: RoleInput) -> str:
+    return f"Role{names.logical_id(source.of)}" if source.of else f"ConsumerRoles{names.logical_id(source.secret)}"
+
+
+def _inputs(shard: Shard) -> Iterable[Parameter]:
+    for source in shard.role_inputs:
+        yield Parameter(
+            input_name(source), quoting.one_line(source.description)[:4000], "CommaDelimitedList", _ROLE_NAME
+        )
+
+
+def arn_parameter(item: Item) -> str:
+    return f"{'Managed' if item.home is Home.MANAGED else 'Existing'}SecretArn{names.logical_id(item.id)}"
+
+
+def key_parameter(item: Item) -> str:
+    return f"{'Managed' if item.home is Home.MANAGED else 'Existing'}KeyArn{names.logical_id(item.id)}"
+
+
+def _existing(item: Item) -> Iterable[Parameter]:
+    if item.home is Home.PARAMETER_STORE:
+        return
+    arn, key = arn_parameter(item), key_parameter(item)
+    if item.home is Home.MANAGED:
+        yield Parameter(
+            arn,
+            f"ARN of the secret that the service keeps for '{item.id}'.",
+            pattern=_SECRET_ARN,
+            default=item.arn or None,
+        )
+    elif item.declared:
+        yield Parameter(
+            arn,
+            f"ARN of a secret that exists already, to be used for '{item.id}' instead of a new one.",
+            pattern=f"^(?:{_SECRET_ARN[1:-1]})?$",
+            default="",
+        )
+    else:
+        yield Parameter(
+            arn, f"ARN of the existing secret for '{item.id}'.", pattern=_SECRET_ARN, default=item.arn or None
+        )
+    optional = f"^(?:{_KEY_ARN[1:-1]})?$"
+    yield Parameter(
+        key,
+        f"ARN of the customer managed key of the secret '{item.id}', when it has one of its own.",
+        pattern=optional,
+        default="",
+    )
+
+
+def code_parameter(function: Function) -> str:
+    return f"RotationCodeKey{names.logical_id(function.id)}"
+
+
+def _rotation_parameters(stack: Stack, shard: Shard) -> Iterable[Parameter]:
+    switch = "true" if stack.rotating else "false"
+    yield Parameter(
+        "EnableRotation",
+        "Whether rotation runs. Only after every consumer reads the secret.",
+        default=switch,
+        allowed=("true", "false"),
+    )
+    yield Parameter(
+        "RotationCodeBucket",
+        "Bucket that holds the packages of the rotation functions; needed when rotation runs.",
+        default=UNSET,
+    )
+    for function in shard.functions:
+        yield Parameter(
+            code_parameter(function),
+            f"Object key of the package of {function.rotation.name}; needed when rotation runs.",
+            default=UNSET,
+        )
+    arns = "CommaDelimitedList"
+    yield Parameter(
+        "RotationSubnetIds", "Subnets for the rotation functions, when the database is in a VPC.", arns, default=""
+    )
+    yield Parameter(
+        "RotationSecurityGroupIds",
+        "Security groups for the rotation functions: out to the database and to port 443.",
+        arns,
+        default="",
+    )
+    yield Parameter(
+        "PermissionsBoundaryArn", "Permissions boundary of the roles that this template creates.", default=""
+    )

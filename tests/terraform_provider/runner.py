@@ -1,0 +1,132 @@
+"""Terraform on a folder, with the provider of this package in a file-system mirror and no way to the network."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import stat
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.terraform_provider import schema
+
+PROVIDER = "6.69.1"
+BINDINGS = "cdktn-provider-aws==25.8.1"  # generated from version 6.69.1 of the provider
+SERVER_NEEDS = ("grpcio==1.85.1", "msgpack==1.2.4")
+FOLDERS = (
+    "cloudwatch-log-group", "data-aws-caller-identity", "data-aws-partition", "data-aws-region", "iam-policy", "iam-role",
+    "iam-role-policy", "iam-role-policy-attachment", "iam-user-policy-attachment", "kms-alias", "kms-key", "lambda-function",
+    "lambda-permission", "secretsmanager-secret", "secretsmanager-secret-policy", "secretsmanager-secret-rotation",
+    "secretsmanager-secret-version",
+)  # fmt: skip
+_ROOT = Path(__file__).resolve().parents[2]
+
+
+class Absent(Exception):
+    """Something that is needed is not on this machine and can't be had."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one command of Terraform said."""
+
+    code: int
+    out: str
+
+
+@dataclass(frozen=True, slots=True)
+class Terraform:
+    """The terraform command with the provider beside it. ``home`` is a folder of the caller."""
+
+    command: str
+    home: Path
+
+    def run(self, folder: Path, *arguments: str) -> Outcome:
+        """One command in ``folder``: no network, no input, no colours, nothing of the caller's own configuration."""
+        environment = {
+            "PATH": os.environ.get("PATH", ""),
+            "HOME": str(self.home),
+            "TF_CLI_CONFIG_FILE": str(self.home / "terraform.rc"),
+            "CHECKPOINT_DISABLE": "1",
+            "TF_INPUT": "0",
+            "TF_IN_AUTOMATION": "1",
+        }
+        done = subprocess.run(
+            [self.command, f"-chdir={folder}", *arguments],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        return Outcome(done.returncode, done.stdout + done.stderr)
+
+    def init(self, folder: Path) -> Outcome:
+        return self.run(folder, "init", "-no-color", "-backend=false")
+
+    def state(self, folder: Path) -> dict[str, dict[str, Any]]:
+        """Attributes of every resource instance in the state, by address."""
+        shown = json.loads(self.run(folder, "show", "-json").out)
+        rows = shown["values"]["root_module"]["resources"]
+        return {row["address"]: row["values"] for row in rows}
+
+
+def terraform(home: Path) -> Terraform:
+    """Terraform, ready to run. Raises :class:`Absent` with the reason when a part is not here and can't be fetched."""
+    command = shutil.which("terraform")
+    if command is None:
+        raise Absent("there is no terraform command on this machine")
+    cache = _cache()
+    site, definition = cache / "site", cache / f"aws-{PROVIDER}-{len(FOLDERS)}.json"
+    if not (site / ".complete").exists():
+        _pip("install", "--no-deps", "--upgrade", "--target", str(site), *SERVER_NEEDS)
+        (site / ".complete").touch()
+    if not definition.exists():
+        _pip("download", "--no-deps", "--dest", str(cache), BINDINGS)
+        wheel = next(cache.glob("cdktn_provider_aws-*.whl"))
+        schema.write(wheel, FOLDERS, definition)
+        wheel.unlink()
+    platform = json.loads(
+        subprocess.run([command, "version", "-json"], capture_output=True, text=True, check=True).stdout
+    )["platform"]
+    _install(home / "mirror" / f"registry.terraform.io/hashicorp/aws/{PROVIDER}/{platform}", site, definition)
+    mirror = json.dumps(str(home / "mirror"))
+    (home / "terraform.rc").write_text(
+        f"provider_installation {{\n  filesystem_mirror {{\n    path = {mirror}\n  }}\n}}\n"
+    )
+    return Terraform(command, home)
+
+
+def _cache() -> Path:
+    """Where downloads are kept between runs; never inside the repository."""
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    folder = Path(base) / "hardcode-hunter-tests" / version
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _pip(*arguments: str) -> None:
+    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    if done.returncode:
+        last = done.stderr.strip().splitlines()[-1:] or ["no reason given"]
+        raise Absent(f"pip {arguments[0]} of {arguments[-1]} failed: {last[0]}")
+
+
+def _install(folder: Path, site: Path, definition: Path) -> None:
+    """Puts the provider where Terraform looks for one: an executable, here a script."""
+    folder.mkdir(parents=True)
+    script = folder / f"terraform-provider-aws_v{PROVIDER}"
+    script.write_text(
+        f"#!{sys.executable} -P\n"
+        "import sys\n"
+        f"sys.path[:0] = [{str(site)!r}, {str(_ROOT)!r}]\n"
+        "from tests.terraform_provider.server import main\n"
+        f"main({str(definition)!r})\n"
+    )
+    script.chmod(script.stat().st_mode | stat.S_IXUSR)
