@@ -91,10 +91,6 @@ class Embedded:
     def tree(self, node: Node, place: Inside, base: int = 0, at: list[int] | None = None, depth: int = 0) -> None:
         """Adds the texts of a document that stands inside a value; ``at`` maps its offsets to bytes after ``base``."""
         if isinstance(node, Mapping):
-            pair = paired(node)
-            if pair and isinstance(pair[1], Scalar):
-                self._leaf(pair[1], pair[0].value, pair[0].start, place, base, at)
-                return
             for key, value in node.pairs:
                 if not isinstance(key, Scalar):
                     continue
@@ -105,7 +101,10 @@ class Embedded:
         elif isinstance(node, Sequence):
             for number, item in enumerate(node.items):
                 below = replace(place, symbol=f"{place.symbol}/{number}")
-                if isinstance(item, Scalar):
+                pair = paired(item) if isinstance(item, Mapping) else None
+                if pair and isinstance(pair[1], Scalar):
+                    self._leaf(pair[1], pair[0].value, pair[0].start, place, base, at)
+                elif isinstance(item, Scalar):
                     self._leaf(item, place.symbol.rpartition("/")[2], item.start, below, base, at, element=True)
                 else:
                     self.tree(item, below, base, at, depth + 1)

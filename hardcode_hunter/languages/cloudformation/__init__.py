@@ -40,7 +40,7 @@ def rewrite(source: Source, replacements: Sequence[Replacement], rewriting: Rewr
     """:func:`rewrite_tree` for a template that stands alone."""
     from hardcode_hunter.languages.cloudformation.rewrite import rewrite_tree
 
-    return rewrite_tree({source.path: source}, replacements, rewriting)[source.path]
+    return rewrite_tree({source.path: source}, replacements, rewriting).get(source.path, Rewrite())
 
 
 def rewrite_tree(sources: Mapping[str, Source], replacements: Sequence[Replacement], rewriting: Rewriting) -> Mapping[str, Rewrite]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hardcode_hunter.languages.cloudformation import schema
+from hardcode_hunter.languages.units import Hurdle
 from hardcode_hunter.model import Home, Tier
 
 REFERENCE_LIMIT = 60
@@ -27,15 +28,6 @@ _SECTIONS = {
     "Mappings": ("mapping", "no reference is resolved in a mapping: put it at the property that looks the value up"),
     "Metadata": ("metadata", "no reference is resolved in metadata: fetch the secret where the metadata is used"),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Hurdle:
-    """Why a place is not simply rewritten. With ``tier`` review it can be, when a person asks for it."""
-
-    code: str
-    why: str
-    tier: Tier | None = None
 
 
 @dataclass(frozen=True, slots=True)

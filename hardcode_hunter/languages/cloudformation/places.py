@@ -7,11 +7,12 @@ from typing import Any
 
 from hardcode_hunter import shapes
 from hardcode_hunter.languages.cloudformation.edits import Action, Add, Drop, File, Put, quoted
-from hardcode_hunter.languages.cloudformation.hurdles import MANAGED, Hurdle, Spot, hurdle
+from hardcode_hunter.languages.cloudformation.hurdles import MANAGED, Spot, hurdle
 from hardcode_hunter.languages.cloudformation.intrinsics import HOLE
 from hardcode_hunter.languages.cloudformation.references import ENVIRONMENT, Reference
 from hardcode_hunter.languages.cloudformation.uses import Use, holes, walk_places
 from hardcode_hunter.languages.nodes import Mapping, Node, Scalar, Sequence
+from hardcode_hunter.languages.units import Hurdle
 from hardcode_hunter.model import Candidate, Home, LiteralType, Replacement, Shape, Span, Tier
 
 Outcome = tuple[list[Action], Hurdle | None]

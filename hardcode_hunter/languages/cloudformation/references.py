@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from hardcode_hunter.languages.cloudformation.hurdles import Hurdle
+from hardcode_hunter.languages.units import Hurdle
 from hardcode_hunter.model import Access, Home
 
 ENVIRONMENT = "DeploymentEnvironment"

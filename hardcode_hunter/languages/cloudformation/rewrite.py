@@ -6,14 +6,14 @@ from collections import defaultdict
 from collections.abc import Iterable
 from collections.abc import Mapping as ReadOnly
 from collections.abc import Sequence as Several
-from dataclasses import dataclass, field
 
 from hardcode_hunter.languages.cloudformation import is_parameter_file, parameter_files, places, uses
 from hardcode_hunter.languages.cloudformation.edits import Action, Drop, File, Unplannable, assemble, plain
 from hardcode_hunter.languages.cloudformation.extract import extract, parse
-from hardcode_hunter.languages.cloudformation.hurdles import REFERENCE_LIMIT, Hurdle
+from hardcode_hunter.languages.cloudformation.hurdles import REFERENCE_LIMIT
 from hardcode_hunter.languages.cloudformation.references import Reference, reference
 from hardcode_hunter.languages.nodes import Mapping, Scalar, Unparsable, duplicates
+from hardcode_hunter.languages.units import Hurdle, Unit, rewrites
 from hardcode_hunter.model import (
     Access,
     Candidate,
@@ -22,29 +22,11 @@ from hardcode_hunter.model import (
     Position,
     Replacement,
     Rewrite,
-    Skip,
     Source,
-    Tier,
-    content_hash,
 )
 from hardcode_hunter.plugins import Rewriting
 
-
-@dataclass(slots=True)
-class Unit:
-    """Replacements that stand or fall together, with what they do to which file."""
-
-    replacements: list[Replacement]
-    actions: list[tuple[str, Action]] = field(default_factory=list)
-    hurdle: Hurdle | None = None  # why it is not done
-    review: Hurdle | None = None  # why a person must ask for it
-
-    @property
-    def tier(self) -> Tier:
-        return Tier.REVIEW if self.review or any(r.tier is Tier.REVIEW for r in self.replacements) else Tier.SAFE
-
-    def fail(self, hurdle: Hurdle) -> None:
-        self.hurdle = self.hurdle or hurdle
+Planned = Unit[Action]
 
 
 def rewrite_tree(sources: ReadOnly[str, Source], replacements: Several[Replacement], rewriting: Rewriting) -> dict[str, Rewrite]:
@@ -53,14 +35,14 @@ def rewrite_tree(sources: ReadOnly[str, Source], replacements: Several[Replaceme
     units = _units(tree, replacements)
     for unit in units:
         _plan(tree, unit)
-        _admit(unit, rewriting)
+        unit.admit(rewriting)
     while True:
         edits, broken = _assembled(tree, [u for u in units if u.hurdle is None])
         if not broken:
             break
         for unit, hurdle in broken:
             unit.fail(hurdle)
-    return _rewrites(tree, units, edits, replacements)
+    return rewrites(sources, units, edits, replacements)
 
 
 class Tree:
@@ -114,10 +96,10 @@ class Tree:
         return found
 
 
-def _units(tree: Tree, replacements: Several[Replacement]) -> list[Unit]:
+def _units(tree: Tree, replacements: Several[Replacement]) -> list[Planned]:
     """A parameter's default and its values in parameter files are one unit; any other literal is one of its own."""
-    units: list[Unit] = []
-    shared: dict[tuple[str, ...], Unit] = {}
+    units: list[Planned] = []
+    shared: dict[tuple[str, ...], Planned] = {}
     for row in replacements:
         parts = row.symbol.split("/")
         if row.position is Position.PARAMETER_DEFAULT and parts[0] == "Parameters" and len(parts) >= 2:
@@ -140,7 +122,7 @@ def _set_in(tree: Tree, path: str) -> dict[str, int]:
     return {key.value: number for number, (key, _) in enumerate(rows)}
 
 
-def _plan(tree: Tree, unit: Unit) -> None:
+def _plan(tree: Tree, unit: Planned) -> None:
     """Fills in the unit's actions, or its hurdle."""
     first = unit.replacements[0]
     for row in unit.replacements:
@@ -172,16 +154,13 @@ def _plan(tree: Tree, unit: Unit) -> None:
         _take(unit, first.path, result)
 
 
-def _take(unit: Unit, path: str, result: tuple[list[Action], Hurdle | None]) -> None:
+def _take(unit: Planned, path: str, result: tuple[list[Action], Hurdle | None]) -> None:
     actions, hurdle = result
     unit.actions += [(path, action) for action in actions]
-    if hurdle is not None and hurdle.tier is None:
-        unit.fail(hurdle)
-    elif hurdle is not None:
-        unit.review = unit.review or hurdle
+    unit.meet(hurdle)
 
 
-def _plan_parameter(tree: Tree, unit: Unit, said: Reference) -> None:
+def _plan_parameter(tree: Tree, unit: Planned, said: Reference) -> None:
     """Every use takes the reference, and the parameter goes with all that sets it."""
     parameter = unit.replacements[0].symbol.split("/")[1]
     folder = parameter_files.folder_of(unit.replacements[0].path)
@@ -200,7 +179,7 @@ def _plan_parameter(tree: Tree, unit: Unit, said: Reference) -> None:
         _remove(tree, unit, path, parameter, said, path in replaced)
 
 
-def _drop_entry(tree: Tree, unit: Unit, path: str, number: int) -> None:
+def _drop_entry(tree: Tree, unit: Planned, path: str, number: int) -> None:
     file = tree.file(path)
     root = file.roots[0] if file else None
     section = root.get("Parameters") if isinstance(root, Mapping) else root
@@ -210,7 +189,7 @@ def _drop_entry(tree: Tree, unit: Unit, path: str, number: int) -> None:
         unit.actions.append((path, Drop(section, number)))  # type: ignore[arg-type]
 
 
-def _remove(tree: Tree, unit: Unit, path: str, parameter: str, said: Reference, replaced: bool) -> None:
+def _remove(tree: Tree, unit: Planned, path: str, parameter: str, said: Reference, replaced: bool) -> None:
     file, root = tree.file(path), tree.root(path)
     section = root.get("Parameters") if root else None
     if file is None or root is None or not isinstance(section, Mapping):
@@ -228,23 +207,17 @@ def _remove(tree: Tree, unit: Unit, path: str, parameter: str, said: Reference, 
     unit.actions += [(path, Drop(m.holder, m.index)) for m in uses.mentions(root, parameter)]
 
 
-def _admit(unit: Unit, rewriting: Rewriting) -> None:
-    if unit.hurdle is None and unit.tier is Tier.REVIEW and Tier.REVIEW.value not in rewriting.tiers:
-        reason = unit.review or Hurdle("review", "the plan says that a person must ask for it")
-        unit.fail(Hurdle(reason.code, f"{reason.why} (it can be rewritten all the same: apply the review tier)"))
-
-
 # ---------------------------------------------------------------- files
 
 
-def _assembled(tree: Tree, units: list[Unit]) -> tuple[dict[str, list[Edit]], list[tuple[Unit, Hurdle]]]:
+def _assembled(tree: Tree, units: list[Planned]) -> tuple[dict[str, list[Edit]], list[tuple[Planned, Hurdle]]]:
     """The edits of each file; or the units that spoil one, with the reason."""
-    rows: dict[str, list[tuple[Unit, Action]]] = defaultdict(list)
+    rows: dict[str, list[tuple[Planned, Action]]] = defaultdict(list)
     for unit in units:
         for path, action in unit.actions:
             rows[path].append((unit, action))
     result: dict[str, list[Edit]] = {}
-    broken: list[tuple[Unit, Hurdle]] = []
+    broken: list[tuple[Planned, Hurdle]] = []
     for path, actions in rows.items():
         file = tree.file(path)
         if file is None:
@@ -262,7 +235,7 @@ def _assembled(tree: Tree, units: list[Unit]) -> tuple[dict[str, list[Edit]], li
     return result, broken
 
 
-def _culprit(path: str, file: File, actions: list[tuple[Unit, Action]]) -> Unit:
+def _culprit(path: str, file: File, actions: list[tuple[Planned, Action]]) -> Planned:
     units = list({id(u): u for u, _ in actions}.values())
     for unit in units:
         try:
@@ -283,17 +256,3 @@ def _proof(path: str, file: File, edits: list[Edit], roots: list[object]) -> Hur
     if after.count(b"{{resolve:") > REFERENCE_LIMIT:
         return Hurdle("too-many-references", f"CloudFormation allows {REFERENCE_LIMIT} references in a template")
     return None if [plain(r) for r in parsed] == roots else Hurdle("proof-failed", "the edited text would say something else than was planned")
-
-
-def _rewrites(tree: Tree, units: list[Unit], edits: ReadOnly[str, list[Edit]], replacements: Several[Replacement]) -> dict[str, Rewrite]:
-    skips: dict[str, list[Skip]] = defaultdict(list)
-    for unit in units:
-        if unit.hurdle is not None:
-            for row in unit.replacements:
-                skips[row.path].append(Skip(row.finding, row.path, row.line, unit.hurdle.code, unit.hurdle.why, row.rule))
-    result = {}
-    for path in sorted({r.path for r in replacements} | set(edits)):
-        rows = edits.get(path, [])
-        change = Change(path, content_hash(tree.sources[path].data), tuple(rows)) if rows else None
-        result[path] = Rewrite(change, tuple(sorted(skips[path], key=lambda s: (s.line, s.finding))))
-    return result

@@ -20,8 +20,10 @@ def candidates(source: Source, hits: Hits = None) -> Extraction:
 
 
 def rewrite(source: Source, replacements: Sequence[Replacement], rewriting: Rewriting) -> Rewrite:
-    """:func:`rewrite_tree` for a file that stands alone: variables that other files use are skipped."""
-    return rewrite_tree({source.path: source}, replacements, rewriting)[source.path]
+    """Data sources for the literals of one file. Variables are skipped: who uses them stands in files that are not given."""
+    from hardcode_hunter.languages.terraform.rewrite import rewrite_file
+
+    return rewrite_file(source, replacements, rewriting)
 
 
 def rewrite_tree(sources: Mapping[str, Source], replacements: Sequence[Replacement], rewriting: Rewriting) -> Mapping[str, Rewrite]:

@@ -215,7 +215,7 @@ class Reader:
         for number, child in enumerate(children):
             if child.type == "index":
                 self._index(child, place)
-            elif child.type not in ("variable_expr", "get_attr") and child.children:
+            elif child.type not in ("variable_expr", "get_attr") and (child.children or child.type == "numeric_lit"):
                 arm = below._replace(note="condition", position=Position.COMPARISON) if skip and number == 0 else below
                 self.expression(child, arm)
 

@@ -1,0 +1,143 @@
+"""Terraform's unit is the directory: its variables, who calls it, which value files serve it, which secrets it reads already."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from tree_sitter import Node
+
+from hardcode_hunter.languages.terraform import syntax
+from hardcode_hunter.languages.terraform.uses import Use, uses
+from hardcode_hunter.model import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A ``module`` block: ``inputs`` are the expressions it passes, ``target`` the directory it calls when that is local."""
+
+    path: str
+    name: str
+    block: Node
+    target: str | None
+    inputs: Mapping[str, Node]
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A top-level attribute of a variable file."""
+
+    path: str
+    attribute: Node
+
+
+class Modules:
+    def __init__(self, sources: Mapping[str, Source]) -> None:
+        self.sources = {p: s for p, s in sources.items() if p.endswith((".tf", ".tfvars"))}
+        self._roots: dict[str, Node] = {}
+        self.folders: dict[str, list[str]] = defaultdict(list)
+        for path in sorted(self.sources):
+            if path.endswith(".tf"):
+                self.folders[posixpath.dirname(path)].append(path)
+        self._uses: dict[str, list[Use]] = {}
+        self._calls: list[Call] | None = None
+        self._planned: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
+
+    def root(self, path: str) -> Node:
+        if path not in self._roots:
+            self._roots[path] = syntax.parse(self.sources[path].data)
+        return self._roots[path]
+
+    def data(self, path: str) -> bytes:
+        return self.sources[path].data
+
+    def blocks(self, folder: str, kind: str) -> Iterator[tuple[str, tuple[str, ...], Node]]:
+        """Path, labels and node of each top block of a kind in a directory."""
+        for path in self.folders.get(folder, ()):
+            if kind.encode() not in self.data(path):
+                continue
+            for block in syntax.blocks(syntax.body_of(self.root(path))):
+                words = syntax.labels(block, self.data(path))
+                if words[:1] == (kind,):
+                    yield path, words, block
+
+    def variable(self, folder: str, name: str) -> list[tuple[str, Node]]:
+        return [(path, block) for path, words, block in self.blocks(folder, "variable") if words[1:] == (name,)]
+
+    def default(self, path: str, block: Node) -> Node | None:
+        """The ``default`` attribute of a variable's block."""
+        body = syntax.body_of(block)
+        for child in body.children if body else ():
+            parts = syntax.attribute_parts(child) if child.type == "attribute" else None
+            if parts and syntax.text(parts[0], self.data(path)) == "default":
+                return child
+        return None
+
+    def settings(self, folder: str, name: str) -> list[Setting]:
+        """Where variable files give the variable a value."""
+        found = []
+        for path, source in self.sources.items():
+            if path.endswith(".tfvars") and syntax.directory(path) == folder and name.encode() in source.data:
+                body = syntax.body_of(self.root(path))
+                for child in body.children if body else ():
+                    parts = syntax.attribute_parts(child) if child.type == "attribute" else None
+                    if parts and syntax.text(parts[0], source.data) == name:
+                        found.append(Setting(path, child))
+        return found
+
+    def uses(self, folder: str, root: str, name: str) -> list[Use]:
+        """The uses of ``var.name`` or ``local.name`` in a directory, outside the variable's own block."""
+        found = []
+        for path in self.folders.get(folder, ()):
+            if name.encode() not in self.data(path):
+                continue
+            if path not in self._uses:
+                self._uses[path] = list(uses(path, self.root(path), self.data(path)))
+            found += [u for u in self._uses[path] if u.names[:2] == (root, name) and not (root == "var" and u.spot.words[:2] == ("variable", name))]
+        return found
+
+    def calls(self) -> list[Call]:
+        """All module calls of the tree."""
+        if self._calls is None:
+            self._calls = []
+            for folder in sorted(self.folders):
+                for path, words, block in self.blocks(folder, "module"):
+                    body, data = syntax.body_of(block), self.data(path)
+                    target = syntax.module_directory(path, syntax.attribute_text(body, "source", data))
+                    inputs = {syntax.text(k, data): e for k, e in syntax.attributes(body)}
+                    self._calls.append(Call(path, words[1] if len(words) > 1 else "", block, target, inputs))
+        return self._calls
+
+    def callers(self, folder: str) -> list[Call]:
+        return [c for c in self.calls() if c.target == folder]
+
+    def call_at(self, path: str, block: Node | None) -> Call | None:
+        return next((c for c in self.calls() if c.path == path and block is not None and c.block.start_byte == block.start_byte), None)
+
+    def data_source(self, folder: str, kind: str, argument: str, wanted: str, value: str) -> tuple[str, bool]:
+        """Name of the data source for ``value`` in a directory, and whether it is there already.
+
+        ``value`` is the argument's expression as written.
+        """
+        taken: dict[str, str] = dict(self._planned[folder, kind])
+        for path, words, block in self.blocks(folder, "data"):
+            if words[1:2] == (kind,) and len(words) > 2:
+                data = self.data(path)
+                said = next((syntax.text(e, data) for k, e in syntax.attributes(syntax.body_of(block)) if syntax.text(k, data) == argument), "")
+                taken[words[2]] = said
+        name, number = wanted, 1
+        while name in taken and taken[name] != value:
+            number += 1
+            name = f"{wanted}_{number}"
+        there = name in taken and name not in self._planned[folder, kind]
+        self._planned[folder, kind][name] = value
+        return name, there
+
+
+def identifier(text: str) -> str:
+    """``text`` as a name that HCL allows."""
+    name = re.sub(r"[^A-Za-z0-9_]+", "_", text).strip("_") or "secret"
+    return name if not name[0].isdigit() else f"secret_{name}"
