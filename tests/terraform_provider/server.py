@@ -56,6 +56,19 @@ class Provider:
         """An answer without diagnostics: the configuration is as the schema says, which Terraform itself has checked."""
         return b""
 
+    def ValidateResourceConfig(self, request: bytes) -> bytes:
+        """What a provider says and Terraform does not: an attribute that AWS decides can't be configured."""
+        message = decode(request)
+        block = self.schema["resource_schemas"][field(message, 1).decode()]["block"]
+        config = _value(field(message, 2)) or {}
+        decided = [
+            n
+            for n, a in block["attributes"].items()
+            if a.get("computed") and not a.get("optional") and config.get(n) is not None
+        ]
+        summary = "Can't configure a value for {}: its value will be decided automatically"
+        return encode([(1, encode([(1, 1), (2, summary.format(name))])) for name in decided])
+
     def PlanResourceChange(self, request: bytes) -> bytes:
         message = decode(request)
         proposed = _value(field(message, 3))
@@ -171,7 +184,7 @@ class Handler(grpc.GenericRpcHandler):  # type: ignore[misc]
         service, _, method = details.method.lstrip("/").partition("/")
         if service == "tfplugin6.Provider":
             quiet = method.startswith("Validate") or method in ("ConfigureProvider", "StopProvider", "GetFunctions")
-            answer = self.provider.nothing if quiet else getattr(self.provider, method, None)
+            answer = getattr(self.provider, method, self.provider.nothing if quiet else None)
             return answer and grpc.unary_unary_rpc_method_handler(lambda request, context: answer(request))
         if details.method == "/plugin.GRPCController/Shutdown":
             return grpc.unary_unary_rpc_method_handler(lambda request, context: _leave_soon())
