@@ -20,6 +20,7 @@ from hardcode_hunter.model.planning import (
     Secret,
     SecretField,
 )
+from hardcode_hunter.model.progress import Copy, Left, Observation, Obstacle, Verification
 from hardcode_hunter.model.source import Candidate, Extraction, Problem, Reference, Sink, Source
 from hardcode_hunter.model.words import (
     Confidence,
@@ -42,6 +43,7 @@ __all__ = [
     "Change",
     "Confidence",
     "Consumer",
+    "Copy",
     "Edit",
     "Environment",
     "Evaluated",
@@ -50,7 +52,10 @@ __all__ = [
     "Finding",
     "Home",
     "Kind",
+    "Left",
     "LiteralType",
+    "Observation",
+    "Obstacle",
     "Order",
     "Origin",
     "Plaintext",
@@ -73,6 +78,7 @@ __all__ = [
     "Span",
     "Tier",
     "Verdict",
+    "Verification",
     "content_hash",
     "fingerprint",
 ]

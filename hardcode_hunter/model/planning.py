@@ -70,6 +70,11 @@ class Consumer:
     restart: str = ""  # how it restarts on a new label, when it reads at start: said by a person
     fields: tuple[str, ...] = ()
 
+    @property
+    def name(self) -> str:
+        """How the record of deployments names it."""
+        return f"{self.path}:{self.symbol}"
+
 
 @dataclass(frozen=True, slots=True)
 class Replacement:

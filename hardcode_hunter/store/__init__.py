@@ -9,14 +9,13 @@ from __future__ import annotations
 from hardcode_hunter.store.connection import Connection, Identity, StoreError, connect, identify, require_account
 from hardcode_hunter.store.content import Content, compose, missing
 from hardcode_hunter.store.deliver import Delivery, Outcome, deliver
-from hardcode_hunter.store.observe import Observation, fetch, observe
+from hardcode_hunter.store.observe import fetch, observe
 
 __all__ = [
     "Connection",
     "Content",
     "Delivery",
     "Identity",
-    "Observation",
     "Outcome",
     "StoreError",
     "compose",

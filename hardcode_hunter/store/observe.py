@@ -3,30 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
-from hardcode_hunter.model import Plaintext, Plan, Secret
+from hardcode_hunter.model import Observation, Plaintext, Plan, Secret
 from hardcode_hunter.store.connection import Connection, StoreError
 from hardcode_hunter.store.content import parse
 from hardcode_hunter.store.shelves import SHELVES, Held
-
-
-@dataclass(frozen=True, slots=True)
-class Observation:
-    """One secret as the store has it. ``keys`` are the JSON keys (one empty key for plain text); ``error`` says why it can't be told."""
-
-    secret: str
-    name: str
-    exists: bool = False
-    keys: frozenset[str] = frozenset()
-    version: str = ""
-    rotating: bool = False
-    error: str = ""
-
-    @property
-    def stored(self) -> bool:
-        """Whether it has a value."""
-        return bool(self.version) and not self.error
 
 
 def observe(plan: Plan, environment: str, connection: Connection) -> dict[str, Observation]:

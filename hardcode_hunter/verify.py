@@ -1,0 +1,258 @@
+"""What is left after a migration: copies of moved values, code that was not rewritten, secrets that aren't as the code needs them."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import stat
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hardcode_hunter.encodings import forms
+from hardcode_hunter.model import (
+    Copy,
+    Finding,
+    Home,
+    Left,
+    Observation,
+    Plaintext,
+    Plan,
+    Problem,
+    Secret,
+    Verdict,
+    Verification,
+)
+from hardcode_hunter.ruleset import PUBLIC_ROLES
+
+Values = Mapping[tuple[str, str], Plaintext]
+STRONG = 8  # characters: a shorter value stands in a file by chance too often
+WORD = 20  # letters: no word of a dictionary is longer
+SEARCHED = 4  # characters: shorter values are not looked for at all, only a rule can tell them
+BLOCK = 8 * 1024 * 1024  # bytes
+STORED = (Home.SECRETS_MANAGER, Home.PARAMETER_STORE)
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What :func:`copies` found, in how many files it looked, and which it could not read."""
+
+    copies: tuple[Copy, ...] = ()
+    files: int = 0
+    problems: tuple[Problem, ...] = ()
+
+
+# ---------------------------------------------------------------- copies
+
+
+def strong(value: Plaintext) -> bool:
+    """Whether the value is too long and too odd to stand in a file by chance: 8 characters or more, and no dictionary word.
+
+    A word is letters of one case (or with a capital first), up to 20 of them.
+    """
+    text = value.reveal()
+    word = text.isalpha() and len(text) <= WORD and text in (text.lower(), text.upper(), text.capitalize())
+    return len(text) >= STRONG and not word
+
+
+def copies(
+    root: Path,
+    names: Iterable[str],
+    values: Values,
+    *,
+    findings: Sequence[Finding] = (),
+    skip_paths: Collection[str] = (),
+) -> Search:
+    """Searches the files ``names`` (relative to ``root``, of any type) for every credential in ``values``, in every encoding, in one pass.
+
+    Public fields (host, user name, database) are not searched for. A copy counts when a rule finds a credential on its line, or when the
+    value is :func:`strong`; others are listed. Links and devices are left out; files that can't be read are problems.
+    """
+    needle = _Needle(values)
+    lines = {
+        (f.path, n) for f in findings if f.verdict is not Verdict.TEST_VALUE for n in range(f.line, f.end_line + 1)
+    }
+    found: set[Copy] = set()
+    problems: list[Problem] = []
+    files = 0
+    for name in names:
+        if name in skip_paths:
+            continue
+        try:
+            handle = os.open(root / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError as error:
+            if error.errno not in (errno.ELOOP, errno.ENXIO):  # a symbolic link, a socket
+                problems.append(_unreadable(name, error))
+            continue
+        try:
+            if stat.S_ISREG(os.fstat(handle).st_mode):
+                files += 1
+                for line, hit in needle.search(handle):
+                    found.add(Copy(name, line, hit.secret, hit.key, hit.encoding, hit.counts or (name, line) in lines))
+        except OSError as error:
+            problems.append(_unreadable(name, error))
+        finally:
+            os.close(handle)
+    return Search(
+        tuple(sorted(found, key=lambda c: (c.path, c.line, c.secret, c.key, c.encoding))), files, tuple(problems)
+    )
+
+
+def _unreadable(name: str, error: OSError) -> Problem:
+    return Problem(
+        name, 0, f"cannot be read ({error.strerror}); correct its permissions, then verify again", fatal=True
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """One encoding of one value. ``counts`` when the value is strong: a weak one must stand alone."""
+
+    secret: str
+    key: str
+    encoding: str
+    counts: bool
+
+
+class _Needle:
+    """All encodings of all values as one pattern."""
+
+    def __init__(self, values: Values) -> None:
+        self.forms: dict[bytes, _Form] = {}
+        for (secret, key), value in sorted(values.items(), key=lambda row: row[0]):
+            if key in PUBLIC_ROLES or len(value) < SEARCHED:
+                continue
+            counts = strong(value)
+            for form, encoding in forms(value).items():
+                if counts or encoding == "raw":
+                    self.forms.setdefault(form, _Form(secret, key, encoding, counts))
+        self.reach = max((len(form) for form in self.forms), default=0) + 1
+        ordered = sorted(self.forms, key=lambda form: (-len(form), form))
+        self.pattern = re.compile(b"|".join(self._whole(form) for form in ordered)) if ordered else None
+
+    def _whole(self, form: bytes) -> bytes:
+        text = re.escape(form)
+        return text if self.forms[form].counts else rb"(?<![A-Za-z0-9_])" + text + rb"(?![A-Za-z0-9_])"
+
+    def search(self, handle: int) -> Iterator[tuple[int, _Form]]:
+        """Line and form of each occurrence, reading block by block: an occurrence that a block's end cuts is found with the next."""
+        if self.pattern is None:
+            return
+        data, line, at = b"", 1, 0  # `line` is the line of data[at]; what stands before `at` was searched
+        while True:
+            block = os.read(handle, BLOCK)
+            data += block
+            end = len(data) if not block else len(data) - self.reach
+            for match in self.pattern.finditer(data, at):
+                if match.start() >= end:
+                    break
+                line += data.count(b"\n", at, match.start())
+                at = match.start()
+                yield line, self.forms[match[0]]
+                line += data.count(b"\n", at, match.end())
+                at = match.end()
+            if not block:
+                return
+            cut = max(at, end, 0)
+            line += data.count(b"\n", at, cut)
+            kept = max(cut - 1, 0)  # one byte more, for what must not stand before a weak value
+            data, at = data[kept:], cut - kept
+
+
+# ---------------------------------------------------------------- the whole
+
+
+def verify(
+    plan: Plan, findings: Sequence[Finding], observations: Mapping[str, Observation], search: Search
+) -> Verification:
+    """What is left of the migration that ``plan`` describes.
+
+    ``findings`` are those of a scan of the tree as it is now, ``observations`` what the store says (by secret; one that is absent
+    here could not be asked about), ``search`` the result of :func:`copies`.
+    """
+    left = [*_unmigrated(plan, findings)]
+    unknown = [Left("unreadable", p.path, 0, "", p.message) for p in search.problems]
+    for secret in plan.secrets:
+        left += [
+            Left("question", "", 0, secret.id, f"secret '{secret.id}' waits for an answer: {q.ask}")
+            for q in secret.blocked
+        ]
+        if secret.home in STORED and not secret.blocked:
+            seen = observations.get(secret.id)
+            if seen is None or seen.error:
+                why = seen.error if seen else f"{plan.secret_name(secret)}: the store was not asked"
+                unknown.append(Left("unreachable", "", 0, secret.id, why))
+            else:
+                left += _unstored(plan, secret, seen)
+    known = {(one.path, one.line) for one in left}
+    counting = [c for c in search.copies if c.counts and (c.path, c.line) not in known]
+    left += [
+        Left(
+            "copy",
+            c.path,
+            c.line,
+            c.secret,
+            f"holds the value of '{c.secret}.{c.key}' ({c.encoding}): remove it by hand",
+        )
+        for c in counting
+    ]
+    return Verification(
+        left=tuple(sorted(left, key=lambda one: (one.path, one.line, one.code, one.secret))),
+        listed=tuple(c for c in search.copies if not c.counts),
+        unknown=tuple(unknown),
+        exposed=tuple(s.id for s in plan.secrets if s.rotation.name == "none" and s.home is not Home.MANAGED),
+        files=search.files,
+    )
+
+
+def _unmigrated(plan: Plan, findings: Sequence[Finding]) -> Iterator[Left]:
+    planned = {
+        origin.finding: secret.id
+        for secret in plan.secrets
+        for f in secret.fields
+        for origin in f.origins
+        if origin.finding
+    }
+    reasons = {skip.finding: skip for skip in plan.skips}
+    for finding in findings:
+        if finding.verdict is Verdict.TEST_VALUE:
+            continue
+        skip, secret = reasons.get(finding.id), planned.get(finding.id, "")
+        if skip:
+            why = f"was left alone ({skip.code}): {skip.why}"
+        elif secret:
+            why = "is planned and not rewritten yet: run `hardcode-hunter apply`"
+        else:
+            why = "is not in the plan: run `hardcode-hunter plan`"
+        yield Left("unmigrated", finding.path, finding.line, secret, f"{finding.title}: {why}")
+
+
+def _unstored(plan: Plan, secret: Secret, seen: Observation) -> Iterator[Left]:
+    name = plan.secret_name(secret)
+    if not seen.exists:
+        yield Left(
+            "not-stored",
+            "",
+            0,
+            secret.id,
+            f"{name} isn't in the store: deploy the stack, then run `hardcode-hunter apply`",
+        )
+    elif not seen.stored:
+        yield Left(
+            "not-stored",
+            "",
+            0,
+            secret.id,
+            f"{name} has no value: run `hardcode-hunter apply`, or `store` after an offline one",
+        )
+    elif secret.form == "json":
+        lacking = [f.key for f in secret.fields if f.key not in seen.keys]
+        if lacking:
+            yield Left(
+                "lacks-field",
+                "",
+                0,
+                secret.id,
+                f"{name} lacks {', '.join(lacking)}, which the code reads: add them to its value",
+            )
