@@ -1,0 +1,205 @@
+"""The rewrite of one file, from bytes to a proven change. Runs in a worker process; see ``rewrite.py``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import libcst as cst
+
+from hardcode_hunter.languages.python import imports, planner, proof, values
+from hardcode_hunter.languages.python.bindings import Names
+from hardcode_hunter.languages.python.layout import Undecodable
+from hardcode_hunter.languages.python.operations import NodeChange, Operation, Splice
+from hardcode_hunter.languages.python.reasons import Unchanged, sentence
+from hardcode_hunter.languages.python.tree import Place, Tree, locate, opened
+from hardcode_hunter.languages.python.workbench import Workbench
+from hardcode_hunter.model import Change, Edit, Replacement, Rewrite, Skip, Source, Span, content_hash
+from hardcode_hunter.plugins import Rewriting
+
+Skips = dict[str, Unchanged]  # by finding
+
+
+@dataclass(frozen=True, slots=True)
+class _Result:
+    """A candidate for the file's change: what is applied, and what it makes."""
+
+    operations: tuple[Operation, ...]
+    edits: tuple[Edit, ...]
+    splices: tuple[Splice, ...]
+    data: bytes
+
+
+class Applying(cst.CSTTransformer):
+    """Makes the planned changes of nodes, each at the node that was located."""
+
+    def __init__(self, changes: Iterable[tuple[cst.CSTNode, NodeChange]]) -> None:
+        super().__init__()
+        self._changes: dict[cst.CSTNode, list[NodeChange]] = {}
+        for node, change in changes:
+            self._changes.setdefault(node, []).append(change)
+
+    def on_leave(self, original_node: cst.CSTNode, updated_node: cst.CSTNode) -> cst.CSTNode:  # type: ignore[override]
+        for change in self._changes.get(original_node, ()):
+            updated_node = change(updated_node)
+        return updated_node
+
+
+def rewrite(source: Source, replacements: Sequence[Replacement], rewriting: Rewriting) -> Rewrite:
+    """What can be changed in ``source`` and proven; every replacement is in the change or in a skip."""
+    try:
+        tree = opened(source.data)
+    except Unchanged as refusal:
+        return Rewrite(skips=_skips(source, replacements, dict.fromkeys((r.finding for r in replacements), refusal)))
+    skips: Skips = {}
+    result = _settled(tree, source.path, replacements, rewriting, skips)
+    if result is None or not result.operations:
+        return Rewrite(skips=_skips(source, replacements, skips))
+    change = Change(source.path, content_hash(source.data), result.edits)
+    needs = any(not operation.removes for operation in result.operations)
+    return Rewrite(change, _skips(source, replacements, skips), rewriting.retriever.requirements if needs else ())
+
+
+def _settled(tree: Tree, path: str, replacements: Sequence[Replacement], rewriting: Rewriting, skips: Skips) -> _Result | None:
+    """The largest change that passes its proofs: what fails alone is skipped, what fails only together is skipped whole."""
+    places = _places(tree, replacements, skips)
+    while True:
+        rows = [row for row in replacements if row.finding not in skips]
+        operations = _planned(tree, path, rows, places, rewriting, skips)
+        if not operations:
+            return None
+        if any(row.finding in skips for row in rows):
+            continue  # the others are planned anew, without those that just dropped out
+        try:
+            return _proven(tree, path, operations, rewriting)
+        except Unchanged as failure:
+            alone = _failing_alone(tree, path, operations, rewriting)
+            skips |= alone or {finding: failure for o in operations for finding in o.findings}
+
+
+def _failing_alone(tree: Tree, path: str, operations: Sequence[Operation], rewriting: Rewriting) -> Skips:
+    failed: Skips = {}
+    for operation in operations if len(operations) > 1 else ():
+        try:
+            _proven(tree, path, [operation], rewriting)
+        except Unchanged as failure:
+            failed |= dict.fromkeys(operation.findings, failure)
+    return failed
+
+
+# ---------------------------------------------------------------- planning
+
+
+def _places(tree: Tree, replacements: Sequence[Replacement], skips: Skips) -> Mapping[str, Place]:
+    """Finding → the located literal; what isn't found is skipped."""
+    spans = {row.finding: tree.layout.characters(row.span, tree.data) for row in replacements}
+    found = locate(tree, {span for span in spans.values() if span is not None})
+    places: dict[str, Place] = {}
+    for finding, span in spans.items():
+        if span is not None and span in found:
+            places[finding] = found[span]
+        else:
+            skips[finding] = Unchanged("moved")
+    return places
+
+
+def _planned(tree: Tree, path: str, rows: Sequence[Replacement], places: Mapping[str, Place], rewriting: Rewriting, skips: Skips) -> list[Operation]:
+    bench = Workbench(path, tree, Names.of(tree.syntax, tree.layout), rewriting)
+    groups: dict[Span, list[Replacement]] = {}
+    for row in sorted(rows, key=lambda r: (r.span, r.key)):
+        groups.setdefault(row.span, []).append(row)
+    operations: list[Operation] = []
+    for group in groups.values():
+        try:
+            operation = _checked(bench, planner.plan(bench, places[group[0].finding], group), group, rewriting)
+            _join(operations, operation)
+        except Unchanged as refusal:
+            skips.update({row.finding: refusal for row in group})
+    return operations
+
+
+def _checked(bench: Workbench, operation: Operation, rows: Sequence[Replacement], rewriting: Rewriting) -> Operation:
+    """The operation, if its tier is wanted and its own proofs hold."""
+    asked = next((row for row in rows if row.tier.value not in rewriting.tiers), None)
+    if asked or operation.tier.value not in rewriting.tiers:
+        raise Unchanged("needs-review", reason=operation.reason or "the plan marks this place for a review")
+    if operation.imports and operation.statement < imports.first_place(bench.tree.module):
+        raise Unchanged("one-line-module")
+    proof.keeps_comments(bench.tree.layout, operation.splices)
+    for swap in operation.swaps:
+        values.prove(swap)
+    return operation
+
+
+def _join(operations: list[Operation], new: Operation) -> None:
+    """Adds the operation; one that does the same as another (the two keys of one call) only adds its findings."""
+    for number, old in enumerate(operations):
+        if old.removes and new.removes and old.splices == new.splices:
+            operations[number] = replace(old, findings=(*old.findings, *new.findings))
+            return
+        if any(_touches(a.span, b.span) for a in old.splices for b in new.splices):
+            raise Unchanged("overlaps")
+    operations.append(new)
+
+
+def _touches(a: Span, b: Span) -> bool:
+    return a.overlaps(b) or (a == b and a.start < a.end)
+
+
+# ---------------------------------------------------------------- making and proving
+
+
+def _proven(tree: Tree, path: str, operations: Sequence[Operation], rewriting: Rewriting) -> _Result:
+    result = _made(tree, path, operations, rewriting)
+    proof.prove(tree.layout, result.data, result.splices)
+    try:
+        opened(result.data)
+    except Unchanged:
+        raise Unchanged("proof-again") from None
+    return result
+
+
+def _made(tree: Tree, path: str, operations: Sequence[Operation], rewriting: Rewriting) -> _Result:
+    """LibCST's result and the edits' result, which must be the same bytes."""
+    retriever = rewriting.retriever
+    needed = {item for operation in operations for item in operation.imports}
+    reads = [(reading.secret, reading.key) for o in operations for swap in o.swaps for reading, _ in swap.parts]
+    definition = ""
+    if retriever.definition is not None and reads:
+        name = _definition_name(operations, retriever.function)
+        definition = retriever.definition([rewriting.access[key] for key in dict.fromkeys(reads)], name)
+    limit = min((o.statement for o in operations if o.imports or definition), default=0)
+    planned = imports.insertions(tree, needed, definition, limit) if needed or definition else []
+    changes = [change for operation in operations for change in operation.changes]
+    try:
+        module = imports.inserted(tree.module.visit(Applying(changes)), planned)
+        data = module.bytes
+        edits = _edits(tree, operations, imports.splices(tree, planned))
+    except (cst.CSTValidationError, cst.ParserSyntaxError, Undecodable, UnicodeError):
+        raise Unchanged("proof-compiles") from None
+    if Change(path, None, edits).result(tree.data) != data:
+        raise Unchanged("proof-bytes")
+    splices = [s for o in operations for s in o.splices] + imports.splices(tree, planned)
+    return _Result(tuple(operations), edits, tuple(splices), data)
+
+
+def _definition_name(operations: Sequence[Operation], default: str) -> str:
+    text = next(reading.text for o in operations for swap in o.swaps for reading, _ in swap.parts)
+    return text.partition("(")[0] or default
+
+
+def _edits(tree: Tree, operations: Sequence[Operation], insertions: Sequence[Splice]) -> tuple[Edit, ...]:
+    layout = tree.layout
+    edits = [
+        Edit(layout.on_disk(splice.span), layout.encode(splice.text), operation.tier, operation.findings[min(number, len(operation.findings) - 1)])
+        for operation in operations
+        for number, splice in enumerate(operation.splices)
+    ]
+    edits += [Edit(layout.on_disk(splice.span), layout.encode(splice.text)) for splice in insertions]
+    return tuple(sorted(edits, key=lambda e: (e.span, e.finding)))
+
+
+def _skips(source: Source, replacements: Sequence[Replacement], skips: Skips) -> tuple[Skip, ...]:
+    rows = {row.finding: row for row in replacements}
+    made = [Skip(f, source.path, rows[f].line, why.code, sentence(why.code, **why.details), rows[f].rule) for f, why in skips.items()]
+    return tuple(sorted(made, key=lambda s: (s.line, s.finding)))

@@ -1,0 +1,156 @@
+"""The proofs of a rewritten file. They know nothing of LibCST: bytes, Python's own compiler, syntax tree and tokenizer decide.
+
+A proof that fails raises :class:`Unchanged` with its name; no message holds anything of the file.
+"""
+
+from __future__ import annotations
+
+import ast
+import io
+import tokenize
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hardcode_hunter.languages.python.layout import Layout, Undecodable
+from hardcode_hunter.languages.python.operations import Splice, Touch
+from hardcode_hunter.languages.python.reasons import Unchanged
+from hardcode_hunter.languages.python.tree import parsed
+from hardcode_hunter.model import Span
+
+
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    """Where one side of the change may differ."""
+
+    values: tuple[Span, ...]
+    arguments: tuple[Span, ...]
+    statements: tuple[Span, ...]
+
+
+def prove(before: Layout, after: bytes, splices: Sequence[Splice]) -> None:
+    """Everything about the file as a whole: it compiles, and only the planned places differ."""
+    ordered = sorted(splices, key=lambda s: (s.span.start, s.span.end))
+    layout, moved = _layout(after), _moved(ordered)
+    if layout.text != _spliced(before.text, ordered) or (layout.encoding, layout.bom) != (before.encoding, before.bom):
+        raise Unchanged("proof-bytes")
+    old = parsed(before.text)
+    try:
+        new = parsed(layout.text)
+    except Unchanged:
+        raise Unchanged("proof-compiles") from None
+    there, here = _planned(ordered, [s.span for s in ordered]), _planned(ordered, moved)
+    if _docstrings(old, before, there) != _docstrings(new, layout, here):
+        raise Unchanged("proof-syntax-tree")
+    if _masked(old, before, there) != _masked(new, layout, here):
+        raise Unchanged("proof-syntax-tree")
+    if _comments(before.text) != _comments(layout.text):
+        raise Unchanged("proof-comments")
+
+
+def keeps_comments(before: Layout, splices: Sequence[Splice]) -> None:
+    """Raises when a comment stands inside what one operation replaces."""
+    for line, column, _ in _comments_at(before.text):
+        offset = before.at(line, column)
+        if any(s.span.start <= offset < s.span.end for s in splices):
+            raise Unchanged("comment-inside")
+
+
+def _layout(data: bytes) -> Layout:
+    try:
+        return Layout.of(data)
+    except Undecodable:
+        raise Unchanged("proof-bytes") from None
+
+
+def _spliced(text: str, ordered: Sequence[Splice]) -> str:
+    out, at = [], 0
+    for splice in ordered:
+        out += [text[at : splice.span.start], splice.text]
+        at = splice.span.end
+    return "".join([*out, text[at:]])
+
+
+def _moved(ordered: Sequence[Splice]) -> list[Span]:
+    """Where each splice's text stands in the result."""
+    result, shift = [], 0
+    for splice in ordered:
+        start = splice.span.start + shift
+        result.append(Span(start, start + len(splice.text)))
+        shift += len(splice.text) - (splice.span.end - splice.span.start)
+    return result
+
+
+def _planned(ordered: Sequence[Splice], spans: Sequence[Span]) -> _Planned:
+    def of(touch: Touch) -> tuple[Span, ...]:
+        return tuple(span for splice, span in zip(ordered, spans, strict=True) if splice.touch is touch and span.start < span.end)
+
+    return _Planned(of(Touch.VALUE), of(Touch.ARGUMENT), of(Touch.STATEMENT))
+
+
+# ---------------------------------------------------------------- syntax trees
+
+
+def _masked(tree: ast.Module, layout: Layout, planned: _Planned) -> str:
+    """A dump of the tree in which planned values are all alike, and planned arguments and statements are left out."""
+    mask = _Mask(layout, planned)
+    whole = mask.visit(tree)
+    if sorted(mask.hit) != sorted(planned.values):
+        raise Unchanged("proof-syntax-tree")
+    return ast.dump(whole)
+
+
+class _Mask(ast.NodeTransformer):
+    def __init__(self, layout: Layout, planned: _Planned) -> None:
+        self._layout = layout
+        self._planned = planned
+        self._all = (*planned.values, *planned.arguments, *planned.statements)
+        self.hit: list[Span] = []
+
+    def visit(self, node: ast.AST) -> ast.AST | None:
+        if not isinstance(node, (ast.expr, ast.stmt, ast.keyword)):
+            return self.generic_visit(node)
+        place = _place(node, self._layout)
+        if not any(place.overlaps(span) for span in self._all):
+            return node  # nothing planned in here
+        if isinstance(node, ast.stmt) and _inside(place, self._planned.statements):
+            return None
+        if isinstance(node, (ast.expr, ast.keyword)) and _inside(place, self._planned.arguments):
+            return None
+        value = _inside(place, self._planned.values) if isinstance(node, ast.expr) else None
+        if value:
+            self.hit.append(value)
+            return ast.copy_location(ast.Constant("planned"), node)
+        return self.generic_visit(node)
+
+
+def _inside(place: Span, spans: Sequence[Span]) -> Span | None:
+    return next((span for span in spans if span.start <= place.start and place.end <= span.end), None)
+
+
+def _place(node: ast.expr | ast.stmt | ast.keyword, layout: Layout) -> Span:
+    """Where a node stands, a definition with its decorators."""
+    place = layout.span_of(node)
+    decorators = getattr(node, "decorator_list", ())
+    return Span(min([place.start, *(layout.span_of(d).start for d in decorators)]), place.end)
+
+
+def _docstrings(tree: ast.Module, layout: Layout, planned: _Planned) -> list[str | None]:
+    """The docstrings, but for those of inserted definitions."""
+    owners = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    kept = [node for node in ast.walk(tree) if isinstance(node, owners) and not _inside(_place(node, layout), planned.statements)]
+    return [ast.get_docstring(node, clean=False) for node in (tree, *kept)]
+
+
+# ---------------------------------------------------------------- comments
+
+
+def _comments_at(text: str) -> list[tuple[int, int, str]]:
+    try:
+        tokens = list(tokenize.generate_tokens(io.StringIO(text, newline="").readline))
+    except (tokenize.TokenError, SyntaxError):
+        raise Unchanged("proof-comments") from None
+    return [(*token.start, token.string) for token in tokens if token.type == tokenize.COMMENT]
+
+
+def _comments(text: str) -> list[str]:
+    return [comment.rstrip("\r\n") for _, _, comment in _comments_at(text)]

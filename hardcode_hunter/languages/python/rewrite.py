@@ -1,0 +1,24 @@
+"""Rewriting Python: a LibCST codemod behind gates and proofs, in a process of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hardcode_hunter.languages.python.reasons import Unchanged, sentence
+from hardcode_hunter.languages.python.worker import WORKER, seconds_for
+from hardcode_hunter.model import Replacement, Rewrite, Skip, Source
+from hardcode_hunter.plugins import Rewriting
+
+
+def rewrite(source: Source, replacements: Sequence[Replacement], rewriting: Rewriting) -> Rewrite:
+    """The proven change of ``source``; each replacement is in the change or in a skip with its reason.
+
+    What the parser can't survive is a skip as well: ``too-deep``, ``timed-out`` or ``crashed``.
+    """
+    if not replacements:
+        return Rewrite()
+    try:
+        return WORKER.rewrite(source, replacements, rewriting, seconds_for(len(source.data)))
+    except Unchanged as failure:
+        why = sentence(failure.code, **failure.details)
+        return Rewrite(skips=tuple(Skip(row.finding, source.path, row.line, failure.code, why, row.rule) for row in replacements))

@@ -1,0 +1,147 @@
+"""What every part of the planning of a rewrite has at hand: the file, its names, and the way to each secret."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import libcst as cst
+
+from hardcode_hunter.languages.python import clients
+from hardcode_hunter.languages.python.bindings import Names
+from hardcode_hunter.languages.python.imports import dotted
+from hardcode_hunter.languages.python.operations import Import, NodeChange, Operation, Reading, Splice, Swap, Touch
+from hardcode_hunter.languages.python.reasons import Unchanged
+from hardcode_hunter.languages.python.tree import Place, Tree
+from hardcode_hunter.model import Access, Evaluated, Replacement, Tier
+from hardcode_hunter.plugins import Rewriting
+
+OPENERS = frozenset({"connect", "login", "authenticate", "auth", "bind", "simple_bind", "simple_bind_s"})
+"""Methods that log in, whatever the object: where the receiver's class isn't known, its value isn't cached."""
+
+
+@dataclass
+class Workbench:
+    """One file while its rewrites are planned."""
+
+    path: str
+    tree: Tree
+    names: Names
+    rewriting: Rewriting
+    fresh: set[tuple[int, str]] = field(default_factory=set)
+
+    def access(self, row: Replacement) -> Access:
+        found = self.rewriting.access.get((row.secret, row.key))
+        if found is None:
+            raise Unchanged("no-access")
+        return found
+
+    def reader(self, place: Place) -> tuple[str, tuple[Import, ...]]:
+        """The name of the function that reads a field, as code at ``place`` calls it, and the import it needs."""
+        retriever = self.rewriting.retriever
+        if retriever.definition is not None:
+            self.names.chosen.setdefault(("", retriever.function), self.names.free(retriever.function))
+            return self.names.chosen["", retriever.function], self._definition_imports(place)
+        module = self.rewriting.helper_modules.get(self.path)
+        if module is None:
+            raise Unchanged("no-helper-module")
+        name, needed = self.names.bind(module, retriever.function, place.span.start, place.in_function)
+        return name, () if needed is None else (needed,)
+
+    def _definition_imports(self, place: Place) -> tuple[Import, ...]:
+        """The modules that the retriever's definition uses, each under its own name."""
+        needed = []
+        for module in self.rewriting.retriever.definition_imports:
+            local, item = self.names.bind(module, "", place.span.start, place.in_function)
+            if local != module and module in self.names.used:
+                raise Unchanged("name-taken", name=module)
+            if local != module or item:
+                needed.append(Import(module))
+        return tuple(needed)
+
+    def reading(self, row: Replacement, place: Place) -> tuple[Reading, tuple[Import, ...]]:
+        """The read of the row's field. One that logs in at call time is fresh, and the others of the same call come from the same fetch."""
+        access = self.access(row)
+        name, needed = self.reader(place)
+        retriever = self.rewriting.retriever
+        container = next((a for a in place.ancestors if isinstance(a, (cst.Call, cst.Dict))), place.node)
+        mark = (id(container), access.secret)
+        at_call = row.evaluated is Evaluated.CALL
+        wanted = at_call and (access.rotates or self.logs_in(row, place)) and mark not in self.fresh
+        if wanted and retriever.fresh is not None:
+            self.fresh.add(mark)
+            return Reading(retriever.fresh(access, name), row.secret, row.key), needed
+        return Reading(retriever.expression(access, name), row.secret, row.key), needed
+
+    def logs_in(self, row: Replacement, place: Place) -> bool:
+        """Whether the value goes straight into a call that opens a connection or a session."""
+        call = next((a for a in place.ancestors if isinstance(a, cst.Call)), None)
+        callee = row.callee or (self.callee(call) if call else "")
+        if not callee:
+            return False
+        client = clients.of(callee)
+        return client.opens if client else callee.rpartition(".")[2] in OPENERS
+
+    def callee(self, call: cst.Call) -> str:
+        """The dotted name of what is called, through the file's imports; empty when it is computed."""
+        name = dotted(call.func)
+        return self.names.resolve(name) if name else ""
+
+    # ---------------------------------------------------------------- building operations
+
+    def expression(self, code: str, place: Place, *, is_sum: bool = False, parse: str = "") -> tuple[str, NodeChange]:
+        """``code`` as it must stand at ``place``, in parentheses where its neighbours need them, and the change of the node.
+
+        ``parse`` is the same code without the indentation of its block, when it has several lines.
+        """
+        parse = parse or code
+        text = self.tree.layout.text
+        glued = _word(text[place.span.start - 1 : place.span.start]) or _word(text[place.span.end : place.span.end + 1])
+        if glued or (is_sum and not place.node.lpar and not isinstance(place.parent, SLOTS)):
+            code, parse = f"({code})", f"({parse})"
+        wrap = "\n" in parse or "\r" in parse
+        node = cst.parse_expression(f"({parse})" if wrap else parse, config=self.tree.module.config_for_parsing)
+        if wrap:
+            node = node.with_changes(lpar=node.lpar[1:], rpar=node.rpar[:-1])  # type: ignore[attr-defined]
+
+        def change(old: cst.BaseExpression) -> cst.BaseExpression:
+            lpar = (*old.lpar, *node.lpar)  # type: ignore[attr-defined]
+            rpar = (*node.rpar, *old.rpar)  # type: ignore[attr-defined]
+            changed: cst.BaseExpression = node.with_changes(lpar=lpar, rpar=rpar)
+            return changed
+
+        return code, change
+
+    def swap_expression(
+        self,
+        rows: Sequence[Replacement],
+        place: Place,
+        code: str,
+        swap: Swap,
+        needed: Sequence[Import],
+        *,
+        is_sum: bool = False,
+        parse: str = "",
+        tier: Tier = Tier.SAFE,
+        reason: str = "",
+    ) -> Operation:
+        """The operation that puts ``code`` in the place of the expression at ``place``."""
+        text, change = self.expression(code, place, is_sum=is_sum, parse=parse)
+        return Operation(
+            findings=tuple(row.finding for row in rows),
+            splices=(Splice(place.span, text, Touch.VALUE),),
+            changes=((place.node, change),),
+            statement=place.statement,
+            swaps=(swap,),
+            imports=tuple(needed),
+            tier=tier,
+            reason=reason,
+        )
+
+
+SLOTS = (cst.Arg, cst.Assign, cst.AnnAssign, cst.AugAssign, cst.DictElement, cst.Element, cst.Return, cst.Expr, cst.Param, cst.NamedExpr)
+"""Parents that take any expression without parentheses."""
+
+
+def _word(character: str) -> bool:
+    return character.isalnum() or character == "_"
