@@ -88,7 +88,7 @@ def named(extraction: Extraction) -> dict[str, Candidate]:
         ("Resources/Db/Properties/Port", "Port", "5432", "5432", "property", "int"),
         ("Resources/Db/Properties/Url", "Url", '"postgres://u:pw@${Db.Endpoint.Address}/x"', "postgres://u:pw@\0/x", "property", "template"),
         ("Resources/Db/Properties/Joined", "Joined", '!Join ["", ["postgres://u:", "pw@", !GetAtt Db.Address, "/x"]]', "postgres://u:pw@\0/x", "property", "template"),
-        ("Resources/Db/Properties/Either/Fn::If/1", "Either", '"arm-value"', "arm-value", "property", "str"),
+        ("Resources/Db/Properties/Either", "Either", '"arm-value"', "arm-value", "property", "str"),
         ("Resources/Db/Properties/Half", "Half", "'abc{{resolve:secretsmanager:x}}'", "abc\0", "property", "template"),
         ("Resources/Host/Properties/UserData/DB_PASSWORD", "DB_PASSWORD", "hunter3", "hunter3", "text", "text"),
         ("Resources/Host/Properties/UserData/password", "password", "hunter4", "hunter4", "text", "text"),

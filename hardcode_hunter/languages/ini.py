@@ -10,7 +10,7 @@ from hardcode_hunter.model import Extraction, LiteralType, Position, Source
 from hardcode_hunter.plugins import Hits, Language
 
 _LINE = re.compile(
-    rb"""^[ \t]*(?:\[(?P<section>[^\]\r\n]{1,200})\][^\r\n]*
+    rb"""^(?:\xef\xbb\xbf)?[ \t]*(?:\[(?P<section>[^\]\r\n]{1,200})\][^\r\n]*
       | (?P<name>[A-Za-z_*][^\s=:\#;"']{0,150})(?P<sep>[ \t]*[=:][ \t]*|[ \t]+)(?P<value>[^\r\n]*))""",
     re.M | re.X,
 )

@@ -242,7 +242,8 @@ class Template:
 
     def refer(self, place: Place, target: str, start: int, end: int) -> None:
         resource = place.resource or ("" if place.keys[0] == "Resources" else place.keys[0])
-        self.gather.refer(start, end, target, resource=resource, parameter=place.name, symbol=place.symbol, scope=place.scope, defines=self._passed_on(place))
+        parameter = place.dotted if place.keys[0] == "Resources" and place.dotted else place.name
+        self.gather.refer(start, end, target, resource=resource, parameter=parameter, symbol=place.symbol, scope=place.scope, defines=self._passed_on(place))
 
     def _passed_on(self, place: Place) -> str:
         """The nested template's parameter that a value of ``AWS::CloudFormation::Stack`` flows into, when the template is a local file."""

@@ -73,14 +73,14 @@ def walk(template: Template, call: Call, place: Place) -> None:
     elif call.name == "FindInMap":
         _find_in_map(template, call, place)
     elif call.name == "If":
-        for number, arm in enumerate(call.arguments()[1:], 1):
-            template.value(arm, below._replace(keys=(*below.keys, str(number))))
+        for arm in call.arguments()[1:]:  # each arm is the property's value: equal symbols, told apart by their ordinals
+            template.value(arm, place)
     elif call.name == "Base64":
         note = ", ".join(filter(None, (place.note, "Fn::Base64")))
         template.value(call.argument, place._replace(note=note))
     elif call.name in ("Select", "Split"):
-        for number, item in enumerate(call.arguments()[1:], 1):
-            template.value(item, below._replace(keys=(*below.keys, str(number))))
+        for item in call.arguments()[1:]:
+            template.value(item, place)
     elif call.name == "Equals":
         _equals(template, call, below)
     elif call.name in ("And", "Or", "Not", "ToJsonString", "Transform", "ForEach", "Length", "Contains"):

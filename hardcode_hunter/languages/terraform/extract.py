@@ -64,6 +64,13 @@ class Place(NamedTuple):
     def symbol(self) -> str:
         return ".".join(self.keys)
 
+    @property
+    def dotted(self) -> str:
+        """The path of the argument below its resource, list indices left out; elsewhere the name."""
+        if self.keys[:1] not in (("resource",), ("data",)):
+            return self.name
+        return ".".join(k for k in self.keys[3:] if k != "${}" and not k.isdigit()) or self.name
+
 
 class Reader:
     def __init__(self, gather: Gather) -> None:
@@ -233,7 +240,7 @@ class Reader:
             targets.append(f"{self.folder}#{root}.{'.'.join(names)}")
         for target in targets:
             self.gather.refer(
-                used.start, used.end, target, resource=place.resource, parameter=place.name, symbol=place.symbol, scope=place.scope, defines=place.defines
+                used.start, used.end, target, resource=place.resource, parameter=place.dotted, symbol=place.symbol, scope=place.scope, defines=place.defines
             )
 
     def _item(self, item: Node, place: Place, number: int) -> None:
@@ -337,7 +344,7 @@ class Reader:
                 position=place.position,
                 scope=place.scope or "module",
                 resource=place.resource,
-                parameter=place.name,
+                parameter=place.dotted,
                 callee=place.callee,
                 defines=place.defines,
                 note=place.note,

@@ -57,6 +57,11 @@ class Place(NamedTuple):
     def symbol(self) -> str:
         return ".".join(self.keys)
 
+    @property
+    def dotted(self) -> str:
+        below = ".".join(k for k in self.keys[3:] if not k.isdigit()) if self.keys[:1] in (("resource",), ("data",)) else ""
+        return below or self.name
+
 
 class _Reader:
     def __init__(self, gather: Gather) -> None:
@@ -131,7 +136,7 @@ class _Reader:
         for hole in _HOLE.finditer(node.value):
             for used in _NAME.finditer(hole.group()):
                 target = f"{self.folder}#{used.group(1)}.{used.group(2)}"
-                self.gather.refer(node.start, node.end, target, resource=place.resource, parameter=place.name, symbol=place.symbol, scope=place.scope, defines=place.defines)
+                self.gather.refer(node.start, node.end, target, resource=place.resource, parameter=place.dotted, symbol=place.symbol, scope=place.scope, defines=place.defines)
         text = _HOLE.sub("\0", node.value).replace("$${", "${").replace("%%{", "%{")
         if not text.strip("\0"):
             return
@@ -139,5 +144,5 @@ class _Reader:
             return
         literal = LiteralType.TEMPLATE if "\0" in text else literal
         self.gather.add(
-            Found(node.start, node.end, text, place.name, place.symbol, min(place.extent, node.start), literal, place.position, place.scope, place.resource, parameter=place.name, defines=place.defines, note=place.note, extent_end=place.extent_end, kept=bool(place.defines))
+            Found(node.start, node.end, text, place.name, place.symbol, min(place.extent, node.start), literal, place.position, place.scope, place.resource, parameter=place.dotted, defines=place.defines, note=place.note, extent_end=place.extent_end, kept=bool(place.defines))
         )
