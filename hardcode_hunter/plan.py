@@ -133,6 +133,8 @@ def _regroup(groups: list[Group], previous: Plan | None) -> list[tuple[Group, Se
         default = next((home[f.id] for f in whole.findings if f.id in home), None)
         for finding in whole.findings:
             old = home.get(finding.id, default)
+            if old and any(q.answer == "one" for q in old.questions):
+                old = default
             key = old.id if old else f"new {whole.first.id}"
             if key not in by_secret:
                 by_secret[key] = Group([], whole.environment, list(whole.questions))
