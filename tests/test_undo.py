@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from hardcode_hunter.escrow import Escrow
 from hardcode_hunter.journal import Journal
 from hardcode_hunter.model import Change, Edit, Plaintext, Span, content_hash
 from hardcode_hunter.undo import Undone, undo
-from tests.killing import killed_at, steps_of
+from tests.killing import folder_in_memory, killed_at, steps_of
 from tests.test_apply import CANARY, CREATED, FILES, HELPER, REWRITTEN, Tree, applied, each_old_or_new, untouched
 
 
@@ -192,13 +193,19 @@ def test_waiting_values_go_when_the_tree_has_them_again(tree: Tree) -> None:
 # ---------------------------------------------------------------- killed
 
 
-def test_killed_in_any_step_each_file_is_old_or_new_and_undo_or_apply_converges(tmp_path: Path) -> None:
-    counted = Tree(tmp_path / "count")
+@pytest.fixture
+def in_memory(tmp_path: Path) -> Iterator[Path]:
+    with folder_in_memory(tmp_path) as folder:
+        yield folder
+
+
+def test_killed_in_any_step_each_file_is_old_or_new_and_undo_or_apply_converges(in_memory: Path) -> None:
+    counted = Tree(in_memory / "count")
     counted.apply()
     total = steps_of(counted.undo)
     assert total > 40
     for step in itertools.count(1):
-        back, again = Tree(tmp_path / f"u{step}"), Tree(tmp_path / f"a{step}")
+        back, again = Tree(in_memory / f"u{step}"), Tree(in_memory / f"a{step}")
         for tree in (back, again):
             tree.apply()
         killed = [killed_at(step, tree.undo) for tree in (back, again)]
