@@ -1,0 +1,190 @@
+"""Jupyter notebooks: the code cells are one Python module, whose positions lead into the JSON file. Reported, not rewritten.
+
+Format: https://nbformat.readthedocs.io/en/latest/format_description.html (version 4, and 3 with its ``worksheets``).
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from hardcode_hunter.languages import text
+from hardcode_hunter.languages.gather import Found, Gather
+from hardcode_hunter.languages.python.candidates import as_text
+from hardcode_hunter.languages.python.positions import LINE_END, Positions, Unreadable
+from hardcode_hunter.languages.python.reading import read
+from hardcode_hunter.model import Evaluated, Extraction, LiteralType, Position, Source
+from hardcode_hunter.plugins import Hits, Language
+
+_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+"|[{}\[\]:,]|[^\s{}\[\]:,"]++', re.S)
+_ESCAPE = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\.", re.S)
+_SHELL = re.compile(r"[ \t]*[%!?]|[ \t]*[\w.,\[\] ]{1,100}=[ \t]*[%!]|[^#\"']*\?{1,2}\s*$")
+_PYTHON_MAGIC = re.compile(r"\s*%%(?:time|timeit|capture|prun|python3?)\b")
+
+
+@dataclass(slots=True)
+class _Cell:
+    kind: str = ""
+    strings: list[tuple[int, int]] = field(default_factory=list)  # JSON strings of its source, quotes included
+
+
+class CellPositions(Positions):
+    """Positions of the code cells' text, laid end to end, in the bytes of the notebook."""
+
+    def __init__(self, data: bytes, cells: list[_Cell]) -> None:
+        self.data = data
+        self.encoding, self.bom, self._rows, self._tables = "utf-8", 0, None, {}
+        self.starts = array("q", [0, *(m.end() for m in LINE_END.finditer(data))])
+        self._at = array("q")  # character of the text → byte of the file
+        self.refused: list[tuple[int, int]] = []  # byte ranges of cells that are no Python
+        parts: list[str] = []
+        for cell in cells:
+            characters, at = _decoded(data, cell.strings)
+            plain = _without_magic(characters)
+            if not _parses(plain):
+                self.refused.append((cell.strings[0][0], cell.strings[-1][1]))
+                continue
+            parts += [plain, "\n"]
+            self._at.extend(at)
+            self._at.append(cell.strings[-1][1] - 1)
+        self._at.append(len(data))
+        self.text = "".join(parts)
+        self._line_starts = array("q", [0, *(m.end() for m in re.finditer(r"\r\n?|\n", self.text))])
+
+    def offset(self, line: int, column: int) -> int:
+        table = self._tables.get(line)
+        if table is None:
+            start = self._line_starts[line - 1]
+            end = self._line_starts[line] if line < len(self._line_starts) else len(self.text)
+            table = self._tables[line] = array("q")
+            for number, character in enumerate(self.text[start:end], start):
+                table.extend([self._at[number]] * len(character.encode("utf-8")))
+            table.append(self._at[end])
+        return table[column]
+
+    def lines(self, first: int, last: int) -> tuple[int, int]:
+        end = self._line_starts[last] if last < len(self._line_starts) else len(self.text)
+        return self._at[self._line_starts[first - 1]], self._at[end - 1] + 1 if end else 0
+
+    def comment_lines(self) -> Iterator[int]:
+        for match in re.finditer(r"^[ \t\f]{0,400}+#", self.text, re.M):
+            yield bisect_right(self._line_starts, match.end() - 1)
+
+    def source(self, start: int, end: int) -> str:
+        return self.text[bisect_left(self._at, start) : bisect_left(self._at, end)]
+
+
+def candidates(source: Source, hits: Hits = None) -> Extraction:
+    """What stands in code cells; a cell that is no Python is read by the text rules, with a problem."""
+    if hits is not None and not hits:
+        return Extraction()
+    try:
+        json.loads(source.data)
+        positions = CellPositions(source.data, _code_cells(source.data))
+        found = read(positions, positions.parse(), source.path, "notebook", hits)
+    except Unreadable as error:
+        return as_text(source, hits, 0, error.reason)
+    except (ValueError, RecursionError, MemoryError):
+        return as_text(source, hits, 0, "not a notebook that can be read as JSON")
+    if not positions.refused:
+        return found
+    refused = _refused(source, hits, positions.refused)
+    return Extraction((*found.candidates, *refused.candidates), found.references, (*found.problems, *refused.problems))
+
+
+def _refused(source: Source, hits: Hits, ranges: list[tuple[int, int]]) -> Extraction:
+    """What the text rules find in cells that are no Python."""
+    gather = Gather(replace(source, language="text"), hits, Evaluated.IMPORT)
+    for start, end in ranges:
+        for row in text.assignments(source.data, start + 1, end - 1, bare=False):
+            value = row.value(source.data)
+            gather.add(Found(row.start, row.end, value, row.name, f"text/{row.name}", row.extent, LiteralType.TEXT, Position.TEXT, f"block@{start}"))
+        gather.problem(start, "a cell is not valid Python 3; text rules were used")
+    return gather.extraction()
+
+
+def _code_cells(data: bytes) -> list[_Cell]:
+    """The code cells in their order, by a walk over the tokens of the JSON text, which is known to be well formed."""
+    cells: list[_Cell] = []
+    containers: list[list[str]] = []  # for each open container its kind and the key under which its current member stands
+    expects_key = False
+    for match in _TOKEN.finditer(data):
+        token = match.group()
+        if token in (b"{", b"["):
+            if token == b"{" and len(containers) >= 2 and containers[-1][0] == "[" and containers[-2][1] == "cells":
+                cells.append(_Cell())
+            containers.append([token.decode(), ""])
+            expects_key = token == b"{"
+        elif token in (b"}", b"]"):
+            containers.pop()
+            expects_key = False
+        elif token == b",":
+            expects_key = containers[-1][0] == "{"
+        elif token[:1] == b'"' and expects_key:
+            containers[-1][1] = json.loads(token)
+            expects_key = False
+        elif token[:1] == b'"' and cells:
+            _member(cells[-1], containers, match.span(), token)
+    return [cell for cell in cells if cell.kind == "code" and cell.strings]
+
+
+def _member(cell: _Cell, containers: list[list[str]], span: tuple[int, int], token: bytes) -> None:
+    inside_list = containers[-1][0] == "["
+    owner = containers[-2:-1] if inside_list else containers[-1:]
+    depth = len(containers) - inside_list
+    if not owner or owner[0][0] != "{" or depth < 3 or containers[depth - 3][1] != "cells":
+        return
+    if owner[0][1] == "cell_type" and not inside_list:
+        cell.kind = str(json.loads(token))
+    elif owner[0][1] in ("source", "input"):
+        cell.strings.append(span)
+
+
+def _decoded(data: bytes, strings: list[tuple[int, int]]) -> tuple[str, array[int]]:
+    """The text of JSON strings joined, and for each character the byte at which it starts."""
+    parts: list[str] = []
+    at = array("q")
+
+    def plain(start: int, end: int) -> None:
+        piece = data[start:end].decode("utf-8", "replace")
+        parts.append(piece)
+        for character in piece:
+            at.append(start)
+            start += 1 if character < "\x80" else len(character.encode("utf-8"))
+
+    for first, last in strings:
+        begin = first + 1
+        for match in _ESCAPE.finditer(data, first + 1, last - 1):
+            plain(begin, match.start())
+            parts.append(json.loads(b'"' + match.group() + b'"'))
+            at.append(match.start())
+            begin = match.end()
+        plain(begin, last - 1)
+    return "".join(parts), at
+
+
+def _without_magic(source: str) -> str:
+    """The same number of characters, with the lines that are for IPython or a shell made comments."""
+    rows = source.splitlines(keepends=True)
+    foreign = bool(rows) and rows[0].lstrip().startswith("%%") and not _PYTHON_MAGIC.match(rows[0])
+    return "".join("#" + row[1:] if (foreign and row.strip("\r\n")) or _SHELL.match(row) else row for row in rows)
+
+
+def _parses(source: str) -> bool:
+    import warnings
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return True
+
+
+NOTEBOOK = Language(name="notebook", title="Jupyter notebook", candidates=candidates, suffixes=(".ipynb",))

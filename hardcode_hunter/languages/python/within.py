@@ -1,0 +1,68 @@
+"""Text inside a Python file that is no expression: comments, and what a string holds as configuration, JSON, SQL or a command."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from hardcode_hunter.languages import script, text
+from hardcode_hunter.languages.python.drafts import Draft
+from hardcode_hunter.languages.python.positions import Positions
+from hardcode_hunter.languages.script import Assignment
+from hardcode_hunter.model import LiteralType, Position
+
+_COMMAND = re.compile(r"(?:^|\s)--?[\w-]{0,30}(?:pass|pwd|token|secret|key)[\w-]{0,30}[ =]\S|\bexport \w|\bsetx? \w|\bmysql\w* |-D\w", re.I)
+_SQL = re.compile(r"identified\s+by|password\s*=?\s*'", re.I)
+
+
+@dataclass(frozen=True, slots=True)
+class Comment:
+    """Something in a comment that may be a credential: its bytes, its name, and the line it stands on."""
+
+    name: str
+    start: int
+    end: int
+    line_start: int
+    line_end: int
+    scope: str
+
+
+def comments(positions: Positions, multiline: list[tuple[int, int]]) -> Iterator[Comment]:
+    """What comments assign or show, of lines that are nothing but a comment. ``multiline`` are line ranges inside strings."""
+    data = positions.data
+    inside = {line for first, last in multiline for line in range(first, last + 1)}
+    previous, scope = -1, ""
+    for line in positions.comment_lines():
+        if line in inside:
+            continue
+        start, end = positions.lines(line, line)
+        if line != previous + 1:
+            scope = f"comment@{start}"
+        previous = line
+        rows = text.assignments(data, start, end, bare=False)
+        for row in rows:
+            yield Comment(row.name, row.start, row.end, start, end - 1, scope)
+        for first, last in text.loose(data, start, end):
+            if not any(row.start < last and first < row.end for row in rows):
+                yield Comment("", first, last, start, end - 1, scope)
+
+
+def inner_texts(data: bytes, start: int, end: int, draft: Draft) -> list[Assignment]:
+    """What the text of a string literal at ``data[start:end]`` assigns to names."""
+    value = draft.literal.value
+    if draft.literal.type is LiteralType.INT or len(value) < 8:
+        return []
+    first = start + re.match(rb"[A-Za-z]{0,3}(?:\"{3}|'{3}|[\"'])?", data[start:end]).end()  # type: ignore[union-attr]
+    prose = draft.binding.position is Position.TEXT
+    if "\n" in value:
+        return text.assignments(data, first, end, bare=not prose)
+    if value.lstrip()[:1] in ("{", "["):
+        return text.assignments(data, first, end, bare=False)
+    if prose:
+        return text.assignments(data, first, end, bare=False)
+    if _SQL.search(value):
+        return list(script.sql_passwords(data, first, end))
+    if " " in value and _COMMAND.search(value):
+        return list(script.assignments(data, first, end))
+    return []

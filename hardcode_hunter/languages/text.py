@@ -1,0 +1,151 @@
+"""Text rules: what can be read from lines alone. For files that their own language can't read, Python 2 above all.
+
+Every pattern starts at the start of a word and repeats possessively, so that matching takes time linear in the text.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from hardcode_hunter.languages import script
+from hardcode_hunter.languages.gather import Found, Gather
+from hardcode_hunter.languages.script import Assignment
+from hardcode_hunter.model import Evaluated, Extraction, LiteralType, Position, Source
+from hardcode_hunter.plugins import Hits, Language
+
+CODE = (".py", ".pyw", ".pyi", ".ipynb")
+"""Files whose unquoted values are expressions, not literals."""
+_NAMES = frozenset({"name", "key", "parameterkey", "optionname", "variable"})
+_VALUES = frozenset({"value", "parametervalue", "stringvalue"})
+
+# name = "value", "name": u'value', obj["name"] = r"value", name: str = "value", name == "value"; quotes may be escaped
+_QUOTED = re.compile(
+    rb"""(?<![\w.$@-])(?P<n>[A-Za-z_][\w.-]{0,127}+)\\?["']?\]?[ \t]{0,20}+
+         (?::[ \t]{0,4}+[A-Za-z_][\w.]{0,40}+(?:\[[\w., |]{0,40}+\])?[ \t]{0,4}+(?==))?
+         (?:=>|:=|[=!]=|=|:)[ \t]{0,20}+[bBuUrR]{0,2}
+         (?P<q>\"{3}|'{3}|\\?["'])(?P<v>(?:(?!(?P=q))(?:\\[^\r\n]|[^\\\r\n])){0,8192}+)(?P=q)""",
+    re.X,
+)
+_URL = re.compile(rb"""(?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]{1,30}+://[^\s"'<>`/@:\\]{0,200}+:[^\s"'<>`/@\\]{1,200}+@[^\s"'<>`\\]{1,300}+""")
+_TOKEN = re.compile(rb"(?<![\w+/=.~-])[\w+/=.~-]{16,4096}+(?![\w+/=.~-])")
+_KEY_BLOCK = re.compile(rb"-----BEGIN [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----(?:[^-]|-(?!----)){16,16384}+-----END [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
+_LETTER = re.compile(rb"[A-Za-z]")
+_DIGIT = re.compile(rb"[0-9]")
+_SPEAKS = re.compile(
+    r"""://[^\s/@:]{0,200}:[^\s/@]{1,200}@ | -----BEGIN\ [A-Z ]{0,40}PRIVATE | \b(?:bearer|basic|token)\ [\w+/=.~-]{8}
+      | (?<![\w+/=.~-])(?=[\w+/=.~-]{0,100}?[0-9])(?=[\w+/=.~-]{0,100}?[A-Za-z])[\w+/=.~-]{16,}+""",
+    re.X | re.I,
+)
+
+
+def assignments(data: bytes, start: int, end: int, *, bare: bool) -> list[Assignment]:
+    """What gives a name a literal value in ``data[start:end]``, in the order of offsets; ``bare`` takes unquoted values too."""
+    rows = [Assignment(m["n"].decode("ascii", "replace"), m.start("v"), m.end("v"), m.start()) for m in _QUOTED.finditer(data, start, end) if m["v"]]
+    if bare:
+        taken = _Taken(rows)
+        urls = _Taken([])
+        for match in _URL.finditer(data, start, end):
+            urls.add(*match.span())
+        for row in (*script.assignments(data, start, end), *script.sql_passwords(data, start, end)):
+            if not urls.holds(row.extent) and taken.add(row.start, row.end):  # `//user:password@` assigns nothing
+                rows.append(row)
+    return sorted(rows, key=lambda row: (row.start, row.end))
+
+
+def loose(data: bytes, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Where something stands that may be a credential whatever its name: a URL with a password, a token, a private key."""
+    for pattern in (_KEY_BLOCK, _URL):
+        for match in pattern.finditer(data, start, end):
+            yield match.span()
+    for match in _TOKEN.finditer(data, start, end):
+        if _LETTER.search(match.group()) and _DIGIT.search(match.group()):
+            yield match.span()
+
+
+def speaks(value: str) -> bool:
+    """Whether a rule about values alone could match in ``value``; for prose, which is no candidate otherwise."""
+    return bool(_SPEAKS.search(value))
+
+
+def candidates(source: Source, hits: Hits = None) -> Extraction:
+    """Assignments, URLs, tokens and private keys, line by line; the language of what is found is ``text``, which nothing rewrites."""
+    gather = Gather(replace(source, language="text"), hits, Evaluated.IMPORT)
+    data = source.data
+    blocks = _Blocks(data, gather)
+    taken = _Taken([])
+    for row in _paired(assignments(data, 0, len(data), bare=not source.path.lower().endswith(CODE)), data):
+        taken.add(row.start, row.end)
+        gather.add(blocks.found(row.start, row.end, row.value(data), row.name, row.extent))
+    for start, end in loose(data, 0, len(data)):
+        if taken.add(start, end):
+            gather.add(blocks.found(start, end, data[start:end].decode("utf-8", "replace"), "", start))
+    return gather.extraction()
+
+
+def _paired(rows: list[Assignment], data: bytes) -> Iterator[Assignment]:
+    """``name: DB_PASSWORD`` with ``value: …`` on the next line is one assignment."""
+    before: Assignment | None = None
+    for row in rows:
+        follows = before is not None and data.count(b"\n", before.end, row.start) <= 1
+        if before is not None and follows and before.name.lower() in _NAMES and row.name.lower() in _VALUES:
+            yield Assignment(before.value(data), row.start, row.end, before.extent)
+        else:
+            yield row
+        before = row
+
+
+class _Taken:
+    """Byte ranges that are spoken for, none overlapping another."""
+
+    def __init__(self, rows: list[Assignment]) -> None:
+        self._ranges = sorted((row.start, row.end) for row in rows)
+
+    def holds(self, offset: int) -> bool:
+        at = bisect_left(self._ranges, (offset, offset))
+        return bool(at) and self._ranges[at - 1][1] > offset
+
+    def add(self, start: int, end: int) -> bool:
+        """Takes a range; ``False`` when a part of it is taken already."""
+        at = bisect_left(self._ranges, (start, end))
+        if (at and self._ranges[at - 1][1] > start) or (at < len(self._ranges) and self._ranges[at][0] < end):
+            return False
+        self._ranges.insert(at, (start, end))
+        return True
+
+
+@dataclass(slots=True)
+class _Blocks:
+    """Neighbouring lines of one indentation, which values of one connection share."""
+
+    data: bytes
+    gather: Gather
+    _starts: list[int] | None = None
+
+    def found(self, start: int, end: int, value: str, name: str, extent: int) -> Found:
+        lines = self.gather.lines
+        first, last = lines.line(extent), lines.line(max(start, end - 1))
+        begin = lines.starts[first - 1]
+        stop = lines.starts[last] if last < len(lines.starts) else len(self.data)
+        symbol = f"text/{name}" if name else "text"
+        scope = f"block@{self._start(first)}"
+        return Found(start, end, value, name, symbol, begin, LiteralType.TEXT, Position.TEXT, scope, extent_end=stop - 1)
+
+    def _start(self, line: int) -> int:
+        if self._starts is None:
+            self._starts = []
+            indent, at = -1, 0
+            starts = self.gather.lines.starts
+            for number, start in enumerate(starts):
+                row = self.data[start : min(start + 200, starts[number + 1] if number + 1 < len(starts) else len(self.data))]
+                width = len(row) - len(row.lstrip(b" \t"))
+                if not row.strip() or width != indent:
+                    at = start
+                indent = width if row.strip() else -1
+                self._starts.append(at)
+        return self._starts[line - 1]
+
+
+TEXT = Language(name="text", title="text", candidates=candidates)
