@@ -127,7 +127,7 @@ R = "resource.aws_db_instance.main"
         (f"{R}.tags.Token", 0, "Token", '"in-an-object"', "in-an-object", "property", "str"),
         (f"{R}.user_data/DB_PASSWORD", 0, "DB_PASSWORD", "hunter3", "hunter3", "text", "text"),
         (f"{R}.nested.password", 0, "password", '"in-a-block"', "in-a-block", "property", "str"),
-        (f"{R}.nested.password", 1, "password", '"in-another"', "in-another", "property", "str"),
+        (f"{R}.nested[1].password", 0, "password", '"in-another"', "in-another", "property", "str"),
         (f"{R}.connection.password", 0, "password", '"by-connection"', "by-connection", "property", "str"),
         ("resource.aws_ecs_task_definition.t.container_definitions.0.environment.DB_PASSWORD", 0, "DB_PASSWORD", '"hunter5"', "hunter5", "property", "str"),
         ("resource.aws_ecs_task_definition.u.container_definitions/0/environment/DB_PASSWORD", 0, "DB_PASSWORD", "hunter6", "hunter6", "text", "text"),
@@ -223,7 +223,7 @@ def test_windows_keep_what_stands_near_a_hit() -> None:
     whole = extract(MODULE).candidates
     assert extract(MODULE, hits=list(range(len(data)))).candidates == whole
     assert all(c.defines for c in extract(MODULE, hits=[]).candidates)
-    for word, symbol in ((b"DB_PASSWORD='", "user_data/DB_PASSWORD"), (b'password = "in-another', "nested.password"), (b'"DB_PASSWORD", value', "environment.DB_PASSWORD")):
+    for word, symbol in ((b"DB_PASSWORD='", "user_data/DB_PASSWORD"), (b'password = "in-another', "nested[1].password"), (b'"DB_PASSWORD", value', "environment.DB_PASSWORD")):
         hit = data.index(word)
         kept = extract(MODULE, hits=[hit]).candidates
         assert set(kept) <= set(whole)

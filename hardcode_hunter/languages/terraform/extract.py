@@ -13,8 +13,10 @@ from hardcode_hunter.languages.nodes import Scalar
 from hardcode_hunter.languages.pairs import NAMES, VALUES, numeric_candidate
 from hardcode_hunter.languages.terraform import syntax
 from hardcode_hunter.model import Extraction, LiteralType, Position, Source
-from hardcode_hunter.plugins import Hits
+from hardcode_hunter.plugins import Hits, near
 
+DEFINING = frozenset(["variable", "locals", "module", "output"])
+WRAPPERS = frozenset(["expression", "literal_value", "template_expr", "collection_value"])
 TRANSPARENT = frozenset(["jsonencode", "yamlencode", "tostring", "sensitive", "nonsensitive", "base64encode", "merge", "concat", "tomap", "toset", "tolist", "coalesce", "try", "trimspace", "chomp", "flatten", "ephemeralasnull"])
 SCRIPTS = frozenset(["user_data", "user_data_base64", "custom_data", "metadata_startup_script", "startup_script", "inline", "command", "user_data_replace", "script", "cloud_init", "content", "template"])
 
@@ -69,7 +71,7 @@ class Place(NamedTuple):
         """The path of the argument below its resource, list indices left out; elsewhere the name."""
         if self.keys[:1] not in (("resource",), ("data",)):
             return self.name
-        return ".".join(k for k in self.keys[3:] if k != "${}" and not k.isdigit()) or self.name
+        return ".".join(k.partition("[")[0] for k in self.keys[3:] if k != "${}" and not k.isdigit()) or self.name
 
 
 class Reader:
@@ -91,12 +93,23 @@ class Reader:
             if self.variables:
                 place = place._replace(scope="tfvars", position=Position.PARAMETER_DEFAULT, note="tfvars", defines=f"{self.folder}#var.{name}")
             self.expression(expression, place)
+        seen: Counter[tuple[str, ...]] = Counter()
         for block in syntax.blocks(body):
             words = syntax.labels(block, self.data)
             if words:
-                self._top(block, words)
+                number = seen[words]
+                seen[words] += 1
+                if words[0] in DEFINING or self._interesting(block.start_byte, block.end_byte):
+                    self._top(block, words, number)
 
-    def _top(self, block: Node, words: tuple[str, ...]) -> None:
+    def _interesting(self, start: int, end: int) -> bool:
+        """Whether the bytes have a hit, or use a name that leads to one. Symbols are unique outside of one attribute, so that
+        nothing has to be counted in what is left out."""
+        if near(start, end, self.gather.hits):
+            return True
+        return self.data.find(b"var.", start, end) >= 0 or self.data.find(b"local.", start, end) >= 0
+
+    def _top(self, block: Node, words: tuple[str, ...], number: int) -> None:
         kind, *rest = words
         body = syntax.body_of(block)
         if body is None:
@@ -115,14 +128,15 @@ class Reader:
                 named = rest[0] if name == "value" else name
                 self.expression(expression, Place((*words, name), named, key.start_byte, "output", ".".join(words)))
         else:
-            self._plain(body, words)
+            self._plain(body, words, number)
 
-    def _plain(self, body: Node, words: tuple[str, ...]) -> None:
+    def _plain(self, body: Node, words: tuple[str, ...], number: int) -> None:
         kind, *rest = words
         resource = {"resource": rest[0] if rest else "", "data": f"data.{rest[0]}" if rest else ""}.get(kind, ".".join(words[:2]))
         if kind == "provider" and rest:
             alias = syntax.attribute_text(body, "alias", self.data)
             words = (*words, alias) if alias else words
+        words = (*words[:-1], f"{words[-1]}[{number}]") if number and not (kind == "provider" and len(words) > 2) else words
         self.body(body, Place(words, resource=resource, scope=".".join(words)))
 
     def _variable(self, body: Node, name: str) -> None:
@@ -154,6 +168,8 @@ class Reader:
         if self._deep(place, body):
             return
         for key, expression in syntax.attributes(body):
+            if not self._interesting(key.start_byte, expression.end_byte):
+                continue
             name = syntax.text(key, self.data)
             self.expression(expression, place._replace(keys=(*place.keys, name), name=name, extent=key.start_byte, depth=place.depth + 1))
         seen: Counter[str] = Counter()
@@ -162,12 +178,15 @@ class Reader:
             inner = syntax.body_of(block)
             if not words or inner is None:
                 continue
+            number = seen[".".join(words)]
+            seen[".".join(words)] += 1
+            if not self._interesting(block.start_byte, block.end_byte):
+                continue
+            words = (*words[:-1], f"{words[-1]}[{number}]") if number else words
             below = place._replace(keys=(*place.keys, *words), depth=place.depth + 1)
-            number = seen[below.symbol]
-            seen[below.symbol] += 1
-            note = words[0] if words[0] in ("connection", "provisioner") else place.note
-            resource = ".".join(words) if words[0] == "backend" else place.resource
-            self.body(inner, below._replace(scope=f"{below.symbol}#{number}" if number else below.symbol, note=note, resource=resource))
+            note = kind if (kind := words[0].partition("[")[0]) in ("connection", "provisioner") else place.note
+            resource = ".".join(words) if kind == "backend" else place.resource
+            self.body(inner, below._replace(scope=below.symbol, note=note, resource=resource))
 
     def _deep(self, place: Place, node: Node) -> bool:
         if place.depth <= syntax.DEPTH:
@@ -184,6 +203,8 @@ class Reader:
         place = place._replace(depth=place.depth + 1)
         if self._deep(place, node):
             return
+        while node.type in WRAPPERS and node.child_count == 1:
+            node = node.children[0]
         kind = node.type
         if kind == "string_lit":
             self._string(node, syntax.string_value(node, self.data), place)
