@@ -1,0 +1,91 @@
+"""Replacements become changes: each language rewrites its own files; generated modules and dependencies come beside them.
+
+Pure: nothing is read or written here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from hardcode_hunter.languages.python import dependencies, roots
+from hardcode_hunter.model import Change, Edit, Home, Replacement, Rewrite, Skip, Source, Span, content_hash
+from hardcode_hunter.plugins import Language, Rewriting
+
+PYTHON = "python"
+Placement = roots.Placement
+
+
+def place(sources: Mapping[str, Source], replacements: Iterable[Replacement]) -> Placement:
+    """Where the generated modules go that Python files among ``replacements`` import, and under which names.
+
+    ``sources`` are all Python files of the tree, with findings or not, and its ``pyproject.toml`` files.
+    """
+    return roots.place(sources, {row.path for row in replacements if row.path.endswith((".py", ".pyw"))})
+
+
+def rewrite(
+    sources: Mapping[str, Source],
+    replacements: Sequence[Replacement],
+    rewriting: Rewriting,
+    languages: Mapping[str, Language],
+    helper_files: Mapping[str, Sequence[str]] | None = None,
+) -> tuple[tuple[Change, ...], tuple[Skip, ...], tuple[str, ...]]:
+    """Changes, skips, and the distributions that no dependency file of the project could be given.
+
+    ``sources`` holds the files of the replacements, all files of languages that rewrite whole trees, the project's dependency files
+    (:data:`~hardcode_hunter.languages.python.dependencies.FILES`) and generated modules of an earlier run.
+    ``helper_files`` is :attr:`Placement.files`. Every replacement is in a change or in a skip.
+    """
+    made: dict[str, Rewrite] = {}
+    for name, rows in _by_language(sources, replacements, languages).items():
+        made |= _rewritten(languages.get(name), sources, rows, rewriting)
+    changes = {path: result.change for path, result in made.items() if result.change}
+    skips = [skip for result in made.values() for skip in result.skips]
+    needing = {path: result.requirements for path, result in made.items() if result.change and result.requirements}
+    changes |= {change.path: change for change in _generated(sources, needing, rewriting, helper_files or {})}
+    unmet: set[str] = set()
+    for distributions in sorted(set(needing.values())):
+        paths = [path for path, wanted in needing.items() if wanted == distributions]
+        additions = dependencies.add(sources, paths, distributions)
+        changes |= {change.path: change for change in additions.changes}
+        unmet |= set(additions.unmet)
+    order = sorted(skips, key=lambda s: (s.path, s.line, s.finding))
+    return tuple(changes[path] for path in sorted(changes)), tuple(order), tuple(sorted(unmet))
+
+
+def _by_language(sources: Mapping[str, Source], replacements: Sequence[Replacement], languages: Mapping[str, Language]) -> Mapping[str, list[Replacement]]:
+    groups: dict[str, list[Replacement]] = {}
+    for row in replacements:
+        source = sources.get(row.path)
+        groups.setdefault(source.language if source and source.language in languages else "", []).append(row)
+    return dict(sorted(groups.items()))
+
+
+def _rewritten(language: Language | None, sources: Mapping[str, Source], rows: Sequence[Replacement], rewriting: Rewriting) -> Mapping[str, Rewrite]:
+    by_path: dict[str, list[Replacement]] = {}
+    for row in rows:
+        by_path.setdefault(row.path, []).append(row)
+    if language is not None and language.rewrite_tree is not None:
+        tree = {path: source for path, source in sources.items() if source.language == language.name}
+        return language.rewrite_tree(tree, rows, rewriting)
+    if language is None or language.rewrite is None:
+        why = f"{language.title} files are not rewritten: move this value by hand" if language else "the file is gone or can't be read; plan again"
+        code = "no-rewriter" if language else "no-source"
+        return {path: Rewrite(skips=tuple(Skip(r.finding, path, r.line, code, why, r.rule) for r in group)) for path, group in by_path.items()}
+    return {path: language.rewrite(sources[path], group, rewriting) for path, group in sorted(by_path.items())}
+
+
+def _generated(sources: Mapping[str, Source], needing: Iterable[str], rewriting: Rewriting, helper_files: Mapping[str, Sequence[str]]) -> list[Change]:
+    """The retriever's module at each place where a rewritten file imports it: created, or brought up to date."""
+    if rewriting.retriever.module is None:
+        return []
+    stored = [access for access in rewriting.access.values() if access.home is not Home.ROLE]
+    text = rewriting.retriever.module(stored).encode()
+    changes = []
+    for path in sorted({helper for user in needing for helper in helper_files.get(user, ())}):
+        present = sources.get(path)
+        if present is None:
+            changes.append(Change.creation(path, text))
+        elif present.data != text:
+            changes.append(Change(path, content_hash(present.data), (Edit(Span(0, len(present.data)), text),)))
+    return changes
