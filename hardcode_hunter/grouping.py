@@ -127,12 +127,17 @@ def _alike(a: Finding, b: Finding) -> bool:
 
 
 def _same(a: Finding, b: Finding) -> bool:
-    if a.digest != b.digest or a.role != b.role or not _alike(a, b) or _environments_differ(a, b):
+    if a.digest != b.digest or not _roles_agree(a, b) or not _alike(a, b) or _environments_differ(a, b):
         return False
     users = {_digest(a, "username"), _digest(b, "username")} - {""}
     if a.kind in CONNECTIONS and len(users) > 1:
         return False  # two accounts that happen to have one password
     return not (a.engine and b.engine and a.engine != b.engine)
+
+
+def _roles_agree(a: Finding, b: Finding) -> bool:
+    """Whether both are the same part: a password here can be an AUTH token there, but never a user name."""
+    return a.role == b.role or "username" not in (a.role, b.role)
 
 
 def _parts(a: Finding, b: Finding) -> bool:

@@ -210,9 +210,11 @@ def _fields(findings: Sequence[Finding], first: Finding) -> tuple[SecretField, .
     fields: dict[str, SecretField] = {}
     if first.engine and first.kind in (Kind.DATABASE, Kind.CONNECTION_URL):
         fields["engine"] = SecretField("engine", (), first.engine)
+    keys: dict[str, str] = {}  # one value has one key, whatever each place calls it
     for finding in findings:
         own = _own_field(finding)
-        _add(fields, finding.role, Origin(finding.path, finding.symbol, finding.ordinal, own.part if own else "", finding.shape, finding.id, finding.line))
+        key = keys.setdefault(finding.digest, finding.role)
+        _add(fields, key, Origin(finding.path, finding.symbol, finding.ordinal, own.part if own else "", finding.shape, finding.id, finding.line))
     digests = {role: digest for f in findings for role, digest in ((x.role, x.digest) for x in f.fields)}
     for finding in findings:
         for sibling in finding.fields:
@@ -288,7 +290,7 @@ def slug(text: str) -> str:
 def _name(findings: Sequence[Finding], environment: str, environments: Sequence[Environment], taken: set[str]) -> str:
     names = [stem(f.name) for f in findings if stem(f.name)]
     first = findings[0]
-    fallback = (first.engine,) if first.engine else () if first.name else (words(first.callee)[:1] or words(first.rule))
+    fallback = (first.engine,) if first.engine else () if first.name else stem(first.rule)
     base = slug("-".join(names[0] if names else fallback or words(first.name) or words(first.rule)))
     suffix = "" if environment == environments[0].name else f"@{environment}"
     number, name = 1, base + suffix

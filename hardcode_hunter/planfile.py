@@ -60,6 +60,13 @@ def dump(plan: Plan) -> str:
     return HEAD + yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=140)
 
 
+def save(path: Path, plan: Plan) -> None:
+    """Writes the plan whole or not at all."""
+    temporary = path.with_name(f".hh-{path.name}")
+    temporary.write_text(dump(plan), encoding="utf-8")
+    temporary.replace(path)
+
+
 def _dump_environment(environment: Environment) -> dict[str, Any]:
     return {
         "account": environment.account,

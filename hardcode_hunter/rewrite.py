@@ -12,6 +12,7 @@ from hardcode_hunter.model import Change, Edit, Home, Replacement, Rewrite, Skip
 from hardcode_hunter.plugins import Language, Rewriting
 
 PYTHON = "python"
+DEPENDENCY_FILES = dependencies.FILES
 Placement = roots.Placement
 
 

@@ -64,11 +64,16 @@ def status(result: Scan, *, exit_zero: bool = False, allow_empty: bool = False) 
     """The exit status that a scan deserves. Raises ``UsageError`` when nothing was scanned."""
     if not result.files and not allow_empty:
         raise UsageError(f"no file to scan in {result.root}; give a path that has some, or --allow-empty")
-    for problem in result.problems:
-        click.echo(f"{printable(problem.path)}:{problem.line}: {printable(problem.message)}", err=True)
-    if any(p.fatal for p in result.problems):
+    if report_problems(result):
         return 2
     return int(not exit_zero and any(f.verdict is not Verdict.TEST_VALUE for f in result.findings))
+
+
+def report_problems(result: Scan) -> bool:
+    """Names each problem on stderr; true when the scan is incomplete because of one."""
+    for problem in result.problems:
+        click.echo(f"{printable(problem.path)}:{problem.line}: {printable(problem.message)}", err=True)
+    return any(p.fatal for p in result.problems)
 
 
 def progress() -> pipeline.Progress | None:

@@ -1,0 +1,33 @@
+"""``hardcode-hunter undo``: puts the tree back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from hardcode_hunter import discover, migration
+from hardcode_hunter.cli import _screen
+
+
+@click.command()
+@click.argument("path", default=".", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--leave", multiple=True, metavar="FILE", help="Leave this file as it is; repeatable.")
+@click.option("--database-reset", is_flag=True, help="The old password of a rotated secret has been set again in the service.")
+@click.option("--dry-run", is_flag=True, help="Say what would be put back; touch nothing.")
+def undo(path: Path, leave: tuple[str, ...], database_reset: bool, dry_run: bool) -> int:
+    """Put every file that `apply` wrote below PATH back, byte for byte. Files edited since are refused and shown.
+
+    Secrets in AWS are left: their names, and how to delete them, are printed.
+    """
+    root = discover.project_root([path])
+    done = migration.undo(root, leave=leave, database_reset=database_reset, dry_run=dry_run)
+    for name in done.restored:
+        _screen.say(f"  restored {name}")
+    for name in done.removed:
+        _screen.say(f"  removed {name}")
+    for line in done.left:
+        _screen.say(f"  left: {line}")
+    if not (done.restored or done.removed):
+        _screen.say("Nothing was to be put back.")
+    return 0

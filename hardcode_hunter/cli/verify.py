@@ -1,0 +1,56 @@
+"""``hardcode-hunter verify``: what is left of a migration."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from hardcode_hunter import completion, config, discover, migration
+from hardcode_hunter.cli import _screen
+from hardcode_hunter.cli.scan import progress, report_problems
+from hardcode_hunter.formats._summary import plural
+from hardcode_hunter.model import Verification
+
+
+@click.command()
+@click.argument("path", default=".", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--output", type=click.Choice(["text", "json"]), default="text", help="How to print.")
+@click.option("--isolated", is_flag=True, help="Ignore all configuration files.")
+def verify(path: Path, output: str, isolated: bool) -> int:
+    """Search all files for copies of migrated values, in every encoding, and check that the store has what the code reads.
+
+    Exit status: 0 complete, 1 work left, 2 something could not be checked.
+    """
+    root = discover.project_root([path])
+    tree = migration.open_tree(root, config.load(root, isolated=isolated), progress())
+    incomplete = report_problems(tree.scan)
+    result = completion.verify(tree)
+    if output == "json":
+        click.echo(json.dumps(_row(result), indent=2))
+    else:
+        _show(result)
+    return 2 if incomplete or result.unknown else int(bool(result.left))
+
+
+def _row(result: Verification) -> dict[str, object]:
+    left = [{"code": x.code, "path": x.path, "line": x.line, "secret": x.secret, "what": x.what} for x in result.left]
+    listed = [{"path": c.path, "line": c.line, "secret": c.secret, "key": c.key, "encoding": c.encoding} for c in result.listed]
+    rest = {"unknown": list(result.unknown), "exposed": list(result.exposed), "files": result.files}
+    return {"version": 1, "complete": result.complete, "left": left, "listed": listed, **rest}
+
+
+def _show(result: Verification) -> None:
+    for one in result.left:
+        _screen.say(str(one))
+    for what in result.unknown:
+        _screen.say(f"could not be checked: {what}")
+    if result.listed:
+        _screen.say(f"{plural(len(result.listed), 'place')} hold a value that is too common to tell (not counted):")
+        for copy in result.listed[:20]:
+            _screen.say(f"  {copy}")
+    if result.exposed:
+        _screen.say(f"Known to everyone who has the history until renewed where it was issued: {', '.join(result.exposed)}")
+    verdict = "Complete: nothing is left" if result.complete else f"{plural(len(result.left), 'thing')} left to do"
+    _screen.say(f"{verdict}. {plural(result.files, 'file')} searched.")
