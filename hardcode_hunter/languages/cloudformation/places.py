@@ -11,10 +11,12 @@ from hardcode_hunter.languages.cloudformation.hurdles import MANAGED, Spot, hurd
 from hardcode_hunter.languages.cloudformation.intrinsics import HOLE
 from hardcode_hunter.languages.cloudformation.references import ENVIRONMENT, Reference
 from hardcode_hunter.languages.cloudformation.uses import Use, holes, walk_places
+from hardcode_hunter.languages.embedded import unescape
 from hardcode_hunter.languages.nodes import Mapping, Node, Scalar, Sequence
 from hardcode_hunter.languages.units import Hurdle
 from hardcode_hunter.model import Candidate, Home, LiteralType, Replacement, Shape, Span, Tier
 
+_FETCHED = re.compile(r"\{\{resolve:secretsmanager:([^{}]+?):SecretString(?::([^{}:]+))?\}\}")
 Outcome = tuple[list[Action], Hurdle | None]
 
 
@@ -22,7 +24,7 @@ def literal(file: File, root: Mapping, candidate: Candidate, row: Replacement, s
     """The literal of ``candidate`` becomes the reference."""
     found = _node_at(root, candidate.span)
     if found is None:
-        return _embedded(root, candidate)
+        return _embedded(file, root, candidate, said)
     node, spot = found
     if said.home is Home.ROLE:
         return _role(file, node, spot)
@@ -37,6 +39,9 @@ def literal(file: File, root: Mapping, candidate: Candidate, row: Replacement, s
         return [_whole(file, node, said), *_environment(said)], why
     if file.data[node.outer : node.start].find(b"&") >= 0:
         return [], Hurdle("anchor", "the value is an anchor that other places use: write the reference there by hand")
+    build = _build_variable(file, node, spot, said)
+    if build is not None:
+        return build
     if row.shape is not Shape.WHOLE or candidate.literal is LiteralType.TEMPLATE or row.part:
         return _part(file, node, row, said, why)
     return [_whole(file, node, said), *_environment(said)], why
@@ -49,16 +54,35 @@ def _node_at(root: Mapping, span: Span) -> tuple[Node, Spot] | None:
     return None
 
 
-def _embedded(root: Mapping, candidate: Candidate) -> Outcome:
+def _embedded(file: File, root: Mapping, candidate: Candidate, said: Reference) -> Outcome:
     """The credential stands inside a longer text: a script, a document."""
-    best: Spot | None = None
+    best: tuple[Node, Spot] | None = None
     for node, spot in walk_places(root):
         if node.start <= candidate.span.start and candidate.span.end <= node.end:
-            best = spot
-    why = hurdle(best) if best else None
-    if why is not None and why.code in ("user-data", "metadata", "custom-resource", "secret-in-template"):
+            best = (node, spot)
+    why = hurdle(best[1]) if best else None
+    if best and why is not None and why.code == "secret-in-template" and best[1].dotted == "SecretString" and isinstance(best[0], Scalar):
+        return _secret_string(file, root, best[0], best[1], candidate, said, why)
+    if why is not None and why.code in ("user-data", "metadata", "custom-resource"):
         return [], Hurdle(why.code, why.why)
     return [], Hurdle("embedded", "the credential stands inside a script or a document: no reference is resolved there")
+
+
+def _secret_string(file: File, root: Mapping, node: Scalar, spot: Spot, candidate: Candidate, said: Reference, why: Hurdle) -> Outcome:
+    """A key of the JSON that the template writes into a secret of its own: that secret may copy it from ours."""
+    resources = root.get("Resources")
+    body = resources.get(spot.logical_id) if isinstance(resources, Mapping) else None
+    properties = body.get("Properties") if isinstance(body, Mapping) else None
+    name = properties.text("Name") if isinstance(properties, Mapping) else ""
+    before = file.data[node.start + 1 : candidate.span.start]
+    prefix = unescape(before)[0] if node.style == '"' else before.replace(b"''", b"'")
+    at = len(prefix.decode("utf-8", "replace"))
+    raw = file.data[candidate.span.start : candidate.span.end]
+    old = (unescape(raw)[0] if node.style == '"' else raw).decode("utf-8", "replace")
+    own = bool(name) and f":{name}:" in said.text
+    if node.style not in ("'", '"') or node.value[at : at + len(old)] != old or said.environments or not said.text or own:
+        return [], Hurdle(why.code, why.why)
+    return [Put(node, said.text.encode(), (node.tag, node.value[:at] + said.text + node.value[at + len(old) :]), candidate.span)], why
 
 
 def _whole(file: File, node: Node, said: Reference) -> Action:
@@ -81,6 +105,18 @@ def _environment(said: Reference) -> list[Action]:
         (("str", "AllowedValues"), ("seq", [("str", name) for name in said.environments])),
     ]
     return [Add("Parameters", ENVIRONMENT, ("map", rows))]
+
+
+def _build_variable(file: File, node: Scalar, spot: Spot, said: Reference) -> Outcome | None:
+    """CodeBuild fetches a secret itself: ``Type: SECRETS_MANAGER`` with ``Value: name:key`` (AWS::CodeBuild::Project EnvironmentVariable)."""
+    above = file.parents.get(id(node))
+    kind = above[0].get("Type") if above and isinstance(above[0], Mapping) else None
+    match = _FETCHED.fullmatch(said.text)
+    if spot.resource != "AWS::CodeBuild::Project" or not isinstance(kind, Scalar) or kind.value != "PLAINTEXT" or match is None or said.environments:
+        return None
+    value = f"{match.group(1)}:{match.group(2)}" if match.group(2) else match.group(1)
+    puts: list[Action] = [Put(node, quoted(value, node.style, file.json), ("str", value)), Put(kind, quoted("SECRETS_MANAGER", kind.style or "", file.json), ("str", "SECRETS_MANAGER"))]
+    return puts, Hurdle("build-role", "the build's role needs the right to read the secret (secretsmanager:GetSecretValue)", Tier.REVIEW)
 
 
 def _role(file: File, node: Node, spot: Spot) -> Outcome:
