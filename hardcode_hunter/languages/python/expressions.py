@@ -265,9 +265,11 @@ class Expressions:
             left, right = operands[number], operands[number + 1]
             if isinstance(op, ast.Eq | ast.NotEq | ast.Is | ast.IsNot):
                 bound[number] = bound[number] or self.compared(right, left, place)
-                bound[number + 1] = self.compared(left, right, place)
-            elif isinstance(op, ast.In | ast.NotIn) and isinstance(right, _CONTAINERS):
+                bound[number + 1] = self.compared(left, None if isinstance(right, _CONTAINERS) else right, place)
+            elif isinstance(right, _CONTAINERS):
                 bound[number + 1] = self.compared(left, None, place)
+            elif isinstance(op, ast.In | ast.NotIn):
+                bound[number] = bound[number] or self.compared(right, left, place, "membership")
         for operand, found in zip(operands, bound, strict=True):
             if found is not None and isinstance(operand, _CONTAINERS):
                 self._todo += [(element, found, place) for element in operand.elts]

@@ -14,6 +14,7 @@ from hardcode_hunter.languages.python.names import Function, Names, Scope, joine
 from hardcode_hunter.model import Evaluated, Position
 
 _TELLING = re.compile(r"pass|pwd|secret|token|key|auth|cred|dsn|url", re.I)
+_SIMPLE = (ast.Assign, ast.Expr, ast.Return, ast.AnnAssign, ast.AugAssign, ast.Import, ast.ImportFrom, ast.Raise, ast.Assert, ast.Pass, ast.Delete, ast.Global, ast.Nonlocal, ast.Break, ast.Continue)
 _FIELD_NATURES = frozenset({"dataclass", "attrs", "namedtuple", "pydantic", "typeddict"})
 
 
@@ -219,7 +220,9 @@ class _Statements:
 
 def _extent(node: ast.stmt) -> Extent:
     """The lines of a simple statement, or of the header of a compound one."""
-    if not hasattr(node, "body") and not isinstance(node, ast.Match):
+    if isinstance(node, _SIMPLE):
+        return Extent(node.lineno, node.end_lineno or node.lineno)
+    if not hasattr(node, "body") and not isinstance(node, ast.Match):  # a type alias, and what later versions add
         return Extent(node.lineno, node.end_lineno or node.lineno)
     last = node.lineno
     for name in ("test", "iter", "target", "subject", "returns"):

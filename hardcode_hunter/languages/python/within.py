@@ -13,7 +13,9 @@ from hardcode_hunter.languages.script import Assignment
 from hardcode_hunter.model import LiteralType, Position
 
 _COMMAND = re.compile(r"(?:^|\s)--?[\w-]{0,30}(?:pass|pwd|token|secret|key)[\w-]{0,30}[ =]\S|\bexport \w|\bsetx? \w|\bmysql\w* |-D\w", re.I)
-_SQL = re.compile(r"identified\s+by|password\s*=?\s*'", re.I)
+_NAMED = re.compile(r"""\w["']?\s{0,4}[=:]\s{0,4}["'][^"']""")
+_CONNECTION = re.compile(r"(?:^|\s)(?:host|user|dbname|port)\s*=|;", re.I)  # its parts are found by its shape
+_SQL = re.compile(r"identified\s+by|\b(?:create|alter|set|grant)\b.{0,200}\bpassword\b", re.I)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ def inner_texts(data: bytes, start: int, end: int, draft: Draft) -> list[Assignm
         return text.assignments(data, first, end, bare=not prose)
     if value.lstrip()[:1] in ("{", "["):
         return text.assignments(data, first, end, bare=False)
-    if prose:
+    if prose or (_NAMED.search(value) and not _CONNECTION.search(value)):
         return text.assignments(data, first, end, bare=False)
     if _SQL.search(value):
         return list(script.sql_passwords(data, first, end))
