@@ -112,6 +112,19 @@ def test_a_reference_is_no_literal(symbol: str) -> None:
     assert symbol not in named(extract(TEMPLATE))
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Parameters:\n  DbPassword: {Type: 'AWS::SSM::Parameter::Value<String>', Default: /prod/db/password}\nResources: {A: {Type: 'AWS::S3::Bucket'}}\n",
+        "Resources:\n  S:\n    Type: AWS::SecretsManager::Secret\n    Properties:\n      GenerateSecretString: {GenerateStringKey: password, ExcludeCharacters: '/@'}\n",
+        "Resources:\n  S:\n    Type: AWS::RDS::DBInstance\n    Properties:\n      MasterUserPassword: !GetAtt Secret.Password\n",
+        "Resources:\n  S:\n    Type: AWS::RDS::DBInstance\n    Properties:\n      MasterUserPassword: !ImportValue 'shared-password'\n",
+    ],
+)
+def test_names_of_secrets_are_no_literals(text: str) -> None:
+    assert not [c for c in extract(text).candidates if c.symbol != "Resources/A/Type"]
+
+
 def test_references_lead_from_a_property_to_what_sets_it() -> None:
     rows = {(r.target, r.resource, r.parameter) for r in extract(TEMPLATE).references if not r.defines}
     assert ("t.yaml#Parameters/DbPassword", "AWS::RDS::DBInstance", "MasterUserPassword") in rows

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import tomllib
 from collections.abc import Sequence
+from random import Random
 
 import pytest
+import yaml
 
 from hardcode_hunter.languages import script
 from hardcode_hunter.model import Extraction, LiteralType, Position, Source
@@ -151,6 +155,11 @@ def test_what_is_filled_in_later_is_no_literal(language: str, text: str, symbol:
     assert symbol not in {c.symbol for c in extract(language, text).candidates}
 
 
+@pytest.mark.parametrize("text", ["x postgres://user:password@host/db", "curl https://h/a?b", "PASSWORD=$OTHER", "PASSWORD=${OTHER}", "PASSWORD=$(pass show x)", "if a == b:", "std::string x"])
+def test_lines_that_assign_nothing(text: str) -> None:
+    assert list(script.assignments(text.encode())) == []
+
+
 def test_a_default_in_a_placeholder_is_one() -> None:
     (candidate,) = [c for c in extract("yaml", YAML).candidates if c.name == "DB_PW"]
     assert (candidate.position, candidate.literal) == (Position.ENV_DEFAULT, LiteralType.TEXT)
@@ -239,3 +248,43 @@ def test_anchors_are_visited_once() -> None:
 def test_hostile_lines_come_to_an_end(text: str) -> None:
     """Sixty thousand bytes of what makes backtracking patterns explode: a quadratic one would run for minutes."""
     assert len(list(script.assignments(text.encode()))) <= len(text) // 4
+
+
+ALPHABET = "ab1 /\\\"'`#:,;{}[]()<>|&*!%@=?~^$-_.\t\néß漢\U0001f4a9\u2028\x85"
+
+
+def _texts(seed: int, count: int) -> list[str]:
+    random = Random(seed)
+    return ["v" + "".join(random.choice(ALPHABET) for _ in range(random.randint(1, 24))) + "v" for _ in range(count)]
+
+
+@pytest.mark.parametrize("style", ["", "'", '"', "|", ">"])
+def test_every_value_comes_back_from_yaml(style: str) -> None:
+    """Whatever the characters: the value is what a loader reads, and the bytes of its span mean the same value again."""
+    for number, value in enumerate(_texts(1, 150)):
+        text = "é: 1\n" + yaml.dump({"key": value, "after": "x"}, default_style=style or None, allow_unicode=number % 2 == 0, sort_keys=False)
+        if "{{" in value or "${" in value or "<%" in value or "$(" in value:
+            continue
+        found = {c.symbol: c for c in extract("yaml", text).candidates}
+        candidate = found["key"]
+        raw = text.encode()[candidate.span.start : candidate.span.end].decode()
+        value = yaml.safe_load(text)["key"]  # a next-line character is a line break to YAML
+        assert candidate.value.reveal() == value
+        assert found["after"].value.reveal() == "x"
+        if style not in ("|", ">"):
+            assert yaml.safe_load(f"key: {raw}") == {"key": value}
+
+
+def test_every_value_comes_back_from_json_and_toml() -> None:
+    for number, value in enumerate(_texts(2, 300)):
+        if "{{" in value or "${" in value or "<%" in value or "$(" in value:
+            continue
+        token = json.dumps(value, ensure_ascii=number % 2 == 0)
+        text = '{"é": 1, "key": %s, "after": "x"}' % token  # noqa: UP031 (braces)
+        (candidate,) = [c for c in extract("json", text).candidates if c.symbol == "key"]
+        assert (candidate.value.reveal(), text.encode()[candidate.span.start : candidate.span.end].decode()) == (value, token)
+        token = json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+        text = f"[é]\nkey = {token} # x\nafter = 'y'\n"
+        (candidate,) = [c for c in extract("toml", text).candidates if c.name == "key"]
+        assert (candidate.value.reveal(), text.encode()[candidate.span.start : candidate.span.end].decode()) == (value, token)
+        assert tomllib.loads(f"key = {token}")["key"] == value

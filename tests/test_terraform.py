@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from random import Random
 from typing import Any
 
 import pytest
@@ -203,6 +204,25 @@ def test_json_syntax() -> None:
     assert ("infra#var.pw", "infra/m#var.pw") in {(r.target, r.defines) for r in extraction.references}
     (value,) = extract('{"db_password": "hunter-2019"}', "infra/prod.tfvars.json").candidates
     assert value.defines == "infra#var.db_password"
+
+
+def _written(value: str, random: Random) -> str:
+    """``value`` as a quoted template of HCL, its characters escaped or not as chance has it."""
+    plain = {"\n": "\\n", "\t": "\\t", '"': '\\"', "\\": "\\\\", "\r": "\\r"}
+    words = [plain.get(c) or (f"\\U{ord(c):08x}" if ord(c) > 127 and random.random() < 0.5 else c) for c in value]
+    return '"' + "".join(words).replace("${", "$${").replace("%{", "%%{") + '"'
+
+
+def test_every_value_comes_back() -> None:
+    random = Random(3)
+    for _ in range(300):
+        value = "v" + "".join(random.choice("ab1 /\\\"'#:,;{}[]()<>$%&\t\né漢\U0001f4a9") for _ in range(random.randint(1, 20))) + "v"
+        token = _written(value, random)
+        text = f'locals {{\n  é     = 1\n  key   = {token} # {{\n  after = "x"\n}}\n'
+        found = {c.name: c for c in extract(text).candidates}
+        assert found["key"].value.reveal() == value
+        assert text.encode()[found["key"].span.start : found["key"].span.end].decode() == token
+        assert found["after"].value.reveal() == "x"
 
 
 @pytest.mark.parametrize("variant", ["crlf", "bom"])

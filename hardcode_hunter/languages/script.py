@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 _VALUE = rb"""(?P<v>"[^"\\\r\n]*(?:\\.[^"\\\r\n]*)*"|'[^'\\\r\n]*(?:\\.[^'\\\r\n]*)*'|(?!["']|\$[\w({])(?:\$\{[^{}\s]*\}|[^\s"'`;,|<>()\[\]{}&#])(?:\$\{[^{}\s]*\}|[^\s"'`;|<>(){}&])*)"""
 # NAME=value, name: value, "name": "value", name => value, name := value
-_ASSIGNMENT = re.compile(rb"""(?<![\w.$%{-])["']?(?P<n>[A-Za-z_][\w.-]{0,99})["']?[ \t]{0,20}(?:=>|:=|=(?!=)|:(?![:/=]))[ \t]{0,20}""" + _VALUE)
+_ASSIGNMENT = re.compile(rb"""(?<![\w.$%{/-])["']?(?P<n>[A-Za-z_][\w.-]{0,99})["']?[ \t]{0,20}(?:=>|:=|=(?!=)|:(?![:/=]))[ \t]{0,20}""" + _VALUE)
 # --password value, --password=value, -Dname=value is an assignment already
 _OPTION = re.compile(rb"(?<![^\s\"'(=])(?:--(?P<n>[A-Za-z][\w-]{0,40})(?:=|[ \t]{1,8}(?!-))|-D(?P<d>[A-Za-z][\w.-]{0,80})=)" + _VALUE)
 # define('NAME', 'value'), setenv("NAME", "value")

@@ -27,6 +27,7 @@ from hardcode_hunter.model import Extraction, LiteralType, Position, Source
 from hardcode_hunter.plugins import Hits
 
 SCRIPTS = frozenset(["UserData", "Metadata"])
+GENERATION = frozenset(["GenerateStringKey", "ExcludeCharacters"])  # say how a secret is made, and are none
 STACK = "AWS::CloudFormation::Stack"
 
 
@@ -124,6 +125,8 @@ class Template:
             default = body.get("Default")
             if isinstance(default, Alias):
                 default = default.target
+            if body.text("Type").startswith("AWS::SSM::Parameter::"):
+                continue  # the default is the name of a parameter, not its value
             if isinstance(default, Scalar) and default.tag in ("str", "int", "float", "timestamp", "bool"):
                 hidden = body.text("NoEcho").lower() == "true"
                 self._add(default, Place(("Parameters", key.value, "Default"), key.value, key.start, scope="Parameters", position=Position.PARAMETER_DEFAULT), defines=target, note="NoEcho" if hidden else "")
@@ -176,6 +179,8 @@ class Template:
 
     def _mapping(self, node: Mapping, place: Place) -> None:
         for key, value in node.pairs:
+            if isinstance(key, Scalar) and key.value in GENERATION and place.name == "GenerateSecretString":
+                continue
             if isinstance(key, Scalar) and key.tag != "merge":
                 self.value(value, self._below(place, key))
             elif not isinstance(key, Scalar):
