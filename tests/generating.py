@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 
 from hardcode_hunter.generate import generate
@@ -93,8 +94,9 @@ def text(change: Change) -> str:
     return change.result(b"").decode()
 
 
+@cache
 def parsed(template: str) -> dict[str, Any]:
-    """A template as plain data, short forms spelled out."""
+    """A template as plain data, short forms spelled out. Not to be changed: it is remembered."""
     from tests.embedded.cloudformation import parse_template
 
     return parse_template(template)
@@ -178,6 +180,8 @@ class Deployed:
         values = self.resolve(argument)
         if name == "Fn::Equals":
             return values[0] == values[1]
+        if name == "Fn::And":
+            return all(values)
         if name == "Fn::Not":
             return not values[0]
         if name == "Fn::Join":

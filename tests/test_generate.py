@@ -8,6 +8,7 @@ import re
 import string
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -83,10 +84,30 @@ def _cell_secret(id: str, rotates: bool, known: bool) -> Secret:
 CELLS = dict(_cells())
 
 
-def _lint(text: str) -> list[str]:
-    from cfnlint.api import ManualArgs, lint
+@cache
+def _rules() -> Any:
+    from cfnlint.core import get_rules
 
-    return [f"{m.rule.id} {m.message}" for m in lint(text, config=ManualArgs(regions=[REGION]))]
+    return get_rules([], [], ["W", "E"])
+
+
+@cache
+def _lint(text: str) -> list[str]:
+    """Every error and warning of cfn-lint."""
+    from cfnlint.api import lint
+
+    return [f"{m.rule.id} {m.message}" for m in lint(text, rules=_rules(), regions=[REGION])]
+
+
+def test_the_linter_does_say_something_about_a_bad_template() -> None:
+    body = texts(plan())[TEMPLATE]
+    assert any(
+        m.startswith("E3012") for m in _lint(body.replace("EnableKeyRotation: true", "EnableKeyRotation: often"))
+    )
+    assert any(
+        m.startswith("W2001")
+        for m in _lint(body.replace("Parameters:\n", "Parameters:\n  Unused:\n    Type: String\n", 1))
+    )
 
 
 def _templates(of: Plan, enabled: frozenset[str] = frozenset()) -> dict[str, str]:
@@ -220,12 +241,40 @@ def test_rotation_is_off_until_it_is_enabled() -> None:
     assert schedule["RotationRules"] == {"ScheduleExpression": "rate(30 days)"}
 
 
+def test_failures_are_reported_where_somebody_listens() -> None:
+    template = parsed(texts(plan(database(), database("stock-db")))[TEMPLATE])
+    kinds = ("AWS::CloudWatch::Alarm", "AWS::Events::Rule")
+    for enabled, topic, expected in (
+        ("true", "", 0),
+        ("false", "arn:aws:sns:eu-central-1:123456789012:t", 0),
+        ("true", "arn:aws:sns:eu-central-1:123456789012:t", 1),
+    ):
+        deployed = Deployed(template, parameters_for(template, EnableRotation=enabled, RotationAlarmTopicArn=topic))
+        assert [len(deployed.of_type(kind)) for kind in kinds] == [expected, expected]
+    (alarm,) = deployed.of_type(kinds[0]).values()
+    assert alarm["AlarmActions"] == ["arn:aws:sns:eu-central-1:123456789012:t"]
+    rules = [body.count("AWS::Events::Rule") for body in _templates(_many()).values()]
+    assert sum(rules) == 1, "one rule, however many templates"
+
+
+def test_importing_the_stage_loads_no_heavy_library() -> None:
+    import subprocess
+    import sys
+
+    code = "import sys, hardcode_hunter.generate, hardcode_hunter.integrations.template_checks; print(*sys.modules)"
+    loaded = set(
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    )
+    assert not loaded & {"jinja2", "cfnlint", "boto3", "libcst", "yaml"}
+
+
 def test_only_what_was_let_through_rotates() -> None:
     of = plan(database(), database("stock-db"))
     template = parsed(texts(of, frozenset({"stock-db"}))[TEMPLATE])
     assert template["Parameters"]["EnableRotation"]["Default"] == "true"
     deployed = Deployed(template, parameters_for(template, EnableRotation="true"))
     assert set(deployed.of_type("AWS::SecretsManager::RotationSchedule")) == {"ScheduleStockDb"}
+    assert "not switched on yet" in texts(of, frozenset({"stock-db"}))["migration/ROLL-OUT.md"]
     (role,) = deployed.of_type("AWS::IAM::Role").values()
     assert "orders-db" not in json.dumps(role) and "stock-db" in json.dumps(role)
 

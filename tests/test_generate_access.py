@@ -27,7 +27,7 @@ from tests.generating import (
     texts,
     token,
 )
-from tests.terraform_provider import running
+from tests.terraform_provider.runner import Run
 
 pytest_plugins = ("tests.terraform_provider.running",)
 
@@ -82,7 +82,7 @@ def _cloudformation() -> World:
     )
 
 
-def _terraform(run: running.Run) -> World:
+def _terraform(run: Run) -> World:
     variables = {
         "administrator_arns": [PEOPLE["AdministratorArns"]],
         "deployer_arns": [PEOPLE["DeployerArns"]],

@@ -11,7 +11,7 @@ from botocore.exceptions import WaiterError
 from hardcode_hunter.model import Order, Plan
 from tests.embedded.aws import EmbeddedAws
 from tests.embedded.stacks import deploy, error_code, failed_resources
-from tests.generating import database, parameters_for, parsed, plan, texts, token
+from tests.generating import Deployed, database, parameters_for, parsed, plan, texts, token
 
 pytest_plugins = ("tests.embedded.fixtures",)
 
@@ -76,7 +76,7 @@ def test_every_resource_is_really_there(account: EmbeddedAws) -> None:
     template, given = _phase(plan(database()), rotating=True)
     deploy(account, template, name=STACK, **given)
     rows = account.client("cloudformation").describe_stack_resources(StackName=STACK)["StackResources"]
-    assert {r["LogicalResourceId"] for r in rows} == set(parsed(template)["Resources"])
+    assert {r["LogicalResourceId"] for r in rows} == set(Deployed(parsed(template), given).resources())
     assert all(r["ResourceStatus"] == "CREATE_COMPLETE" for r in rows)
     nameless = {r["ResourceType"] for r in rows if not r.get("PhysicalResourceId")}
     assert nameless <= {"AWS::Lambda::Permission"}  # moto has no id for a statement of a function's policy

@@ -14,7 +14,7 @@ import pytest
 
 from hardcode_hunter.model import Order, Plan
 from tests.generating import ACCOUNT, PEOPLE, REGION, database, everything, plan, texts, token
-from tests.terraform_provider.running import Run
+from tests.terraform_provider.runner import Run
 from tests.test_generate import CELLS, HOSTILE
 
 pytest_plugins = ("tests.terraform_provider.running",)

@@ -61,6 +61,7 @@ class _Writer:
             "key": self._key() if stack.has_key and shard.main else None,
             "items": [self._item(item, functions.get(item.function)) for item in shard.items],
             "functions": [self._function(f) for f in shard.functions],
+            "failures": policies.FAILURES if stack.reports_failures(shard) else None,
         }
 
     def _parameter(self, parameter: Parameter) -> tuple[str, object]:
@@ -85,6 +86,8 @@ class _Writer:
         if self.shard.functions:
             rows.append(("RotationEnabled", _equals(Tag("!Ref", "EnableRotation"), "true")))
             rows.append(("RotationInVpc", _given(Tag("!Join", ["", Tag("!Ref", "RotationSubnetIds")]))))
+            alarmed = [_equals(Tag("!Ref", "EnableRotation"), "true"), _given(Tag("!Ref", "RotationAlarmTopicArn"))]
+            rows.append(("RotationAlarmed", Tag("!And", alarmed)))
             rows.append(("RotationBounded", _given(Tag("!Ref", "PermissionsBoundaryArn"))))
         return rows
 
@@ -155,6 +158,7 @@ class _Writer:
         return {
             "id": names.logical_id(function.id),
             "description": f"{function.rotation.name}: rotates secrets of {self.stack.slug}",
+            "alarm": f"{function.rotation.name} failed to rotate a secret of {self.stack.slug}",
             "handler": function.rotation.handler,
             "runtime": RUNTIME,
             "path": self.stack.rotation_path,

@@ -145,6 +145,8 @@ def _rotation_parameters(stack: Stack, shard: Shard) -> Iterable[Parameter]:
         arns,
         default="",
     )
+    topic = "Topic that hears of failed rotations; it must let cloudwatch and events.amazonaws.com publish."
+    yield Parameter("RotationAlarmTopicArn", topic, default="")
     yield Parameter(
         "PermissionsBoundaryArn", "Permissions boundary of the roles that this template creates.", default=""
     )

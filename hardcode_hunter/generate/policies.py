@@ -263,3 +263,14 @@ def rotation_policy(function: Function) -> Document:
 def network_policy() -> Document:
     """Network interfaces of a function in a VPC; these actions are checked before the interface exists (Lambda Developer Guide)."""
     return _document([{"Sid": "UseNetwork", "Effect": "Allow", "Action": list(NETWORK), "Resource": "*"}])
+
+
+FAILURES: Document = {
+    "source": ["aws.secretsmanager"],
+    "detail-type": ["AWS Service Event via CloudTrail"],
+    "detail": {
+        "eventSource": ["secretsmanager.amazonaws.com"],
+        "eventName": ["RotationAbandoned", "RotationFailed", "TestRotationFailed"],
+    },
+}
+"""Events of rotations that failed (Secrets Manager User Guide, "CloudTrail entries"); they need a trail in the account."""

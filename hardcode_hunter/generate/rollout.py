@@ -50,6 +50,7 @@ def _environment(plan: Plan, stack: Stack, sizes: Mapping[str, int]) -> Mapping[
         "store": _store(stack) if stored else "",
         "package": back_end.package() if stack.functions else "",
         "rotate": back_end.rotate() if stack.functions else "",
+        "let_through": _rotate_command(stack),
         "first": [f"aws secretsmanager rotate-secret --secret-id {_id(stack, i)}{aws}" for i in stack.items if i.function],
         "confirm": [
             f"aws secretsmanager describe-secret --secret-id {_id(stack, i)} --query '[RotationEnabled, NextRotationDate, VersionIdsToStages]'{aws}"
@@ -85,6 +86,11 @@ def _store(stack: Stack) -> str:
 
 def _look_up(stack: Stack, item: Item) -> str:
     return f"aws secretsmanager describe-secret --secret-id {_id(stack, item)} --query ARN --output text{_aws(stack)}"
+
+
+def _rotate_command(stack: Stack) -> str:
+    ids = [i.secret.id for i in stack.items if i.secret.rotation.name != "none"]
+    return " ".join(["hardcode-hunter rotate", *map(shell_word, ids)])
 
 
 def _reencrypt(stack: Stack, item: Item, aws: str) -> str:
@@ -244,9 +250,10 @@ _READS = {Evaluated.CALL: "at each call", Evaluated.IMPORT: "once, at start", Ev
 
 def _row(stack: Stack, item: Item) -> Mapping[str, str]:
     choice = item.secret.rotation
-    rotation = (
-        f"{choice.name}, {choice.schedule}" if item.function else f"none: {choice.why}" if choice.why else choice.name
-    )
+    if choice.name == "none":
+        rotation = f"none: {choice.why}" if choice.why else "none"
+    else:
+        rotation = f"{choice.name}, {choice.schedule}" + ("" if item.function else ", not switched on yet")
     name = "chosen by the service" if item.home is Home.MANAGED and not item.arn else item.name
     return {"id": item.secret.id, "name": name, "home": _HOMES[item.home], "rotation": rotation, "why": item.secret.why}
 

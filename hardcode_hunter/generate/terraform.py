@@ -128,6 +128,8 @@ def _rotation_variables(stack: Stack) -> Iterable[Variable]:
     )
     groups = "Security groups for the rotation functions: out to the database and to port 443."
     yield Variable("rotation_security_group_ids", groups, "list(string)", [])
+    topic = "Topic that hears of failed rotations; it must let cloudwatch and events.amazonaws.com publish."
+    yield Variable("rotation_alarm_topic_arn", topic)
     yield Variable("permissions_boundary_arn", "Permissions boundary of the roles that this configuration creates.")
 
 
@@ -157,6 +159,7 @@ class _Writer:
             },
             "items": [self._item(item) for shard in stack.shards for item in shard.items],
             "functions": [self._function(shard, f) for shard in stack.shards for f in shard.functions],
+            "failures": policies.FAILURES,
             "has_key": stack.has_key,
         }
 
@@ -237,6 +240,7 @@ class _Writer:
             "log_group": f"/aws/lambda/{name}",
             "role_prefix": names.slug(function.id, 36) + "-",
             "description": f"{function.rotation.name}: rotates secrets of {self.stack.slug}",
+            "alarm": f"{function.rotation.name} failed to rotate a secret of {self.stack.slug}",
             "handler": function.rotation.handler,
             "runtime": RUNTIME,
             "path": self.stack.rotation_path,

@@ -131,6 +131,10 @@ class Stack:
     def functions(self) -> tuple[Function, ...]:
         return tuple(f for shard in self.shards for f in shard.functions)
 
+    def reports_failures(self, shard: Shard) -> bool:
+        """Whether ``shard`` holds what only one template of the environment may hold: the rule for failed rotations."""
+        return bool(shard.functions) and shard is next(s for s in self.shards if s.functions)
+
     @property
     def rotations(self) -> tuple[Rotation, ...]:
         return tuple({f.rotation.name: f.rotation for f in self.functions}.values())
@@ -315,6 +319,9 @@ RUNTIMES = {
 
 
 def _input(secret: Secret, of: str, consumers: Sequence[Consumer]) -> RoleInput:
+    if of == "deployer":
+        text = "Names (no ARNs) of the roles that deploy what reads secrets at deployment."
+        return RoleInput(f"role {of}", "", of, text)
     if of:
         return RoleInput(
             f"role {of}", "", of, f"Names (no ARNs) of the roles that '{of}' stands for in the code that reads secrets."

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
 import stat
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ PROVIDER = "6.69.1"
 BINDINGS = "cdktn-provider-aws==25.8.1"  # generated from version 6.69.1 of the provider
 SERVER_NEEDS = ("grpcio==1.85.1", "msgpack==1.2.4")
 FOLDERS = (
-    "cloudwatch-log-group", "data-aws-caller-identity", "data-aws-partition", "data-aws-region", "iam-policy", "iam-role",
+    "cloudwatch-event-rule", "cloudwatch-event-target", "cloudwatch-log-group", "cloudwatch-metric-alarm", "data-aws-caller-identity", "data-aws-partition", "data-aws-region", "iam-policy", "iam-role",
     "iam-role-policy", "iam-role-policy-attachment", "iam-user-policy-attachment", "kms-alias", "kms-key", "lambda-function",
     "lambda-permission", "secretsmanager-secret", "secretsmanager-secret-policy", "secretsmanager-secret-rotation",
     "secretsmanager-secret-version",
@@ -81,7 +83,7 @@ def terraform(home: Path) -> Terraform:
     if command is None:
         raise Absent("there is no terraform command on this machine")
     cache = _cache()
-    site, definition = cache / "site", cache / f"aws-{PROVIDER}-{len(FOLDERS)}.json"
+    site, definition = cache / "site", cache / f"aws-{PROVIDER}-{_digest(FOLDERS)}.json"
     if not (site / ".complete").exists():
         _pip("install", "--no-deps", "--upgrade", "--target", str(site), *SERVER_NEEDS)
         (site / ".complete").touch()
@@ -99,6 +101,10 @@ def terraform(home: Path) -> Terraform:
         f"provider_installation {{\n  filesystem_mirror {{\n    path = {mirror}\n  }}\n}}\n"
     )
     return Terraform(command, home)
+
+
+def _digest(names: tuple[str, ...]) -> str:
+    return hashlib.sha256(" ".join(names).encode()).hexdigest()[:12]
 
 
 def _cache() -> Path:
@@ -130,3 +136,46 @@ def _install(folder: Path, site: Path, definition: Path) -> None:
         f"main({str(definition)!r})\n"
     )
     script.chmod(script.stat().st_mode | stat.S_IXUSR)
+
+
+@dataclass
+class Run:
+    """Terraform with a place for folders: each call works in a new one."""
+
+    terraform: Terraform
+    place: Path
+    folders: int = 0
+
+    def folder(self, files: Mapping[str, str]) -> Path:
+        """A new folder with the root module that ``files`` (by path in the repository) hold, initialised."""
+        self.folders += 1
+        target = self.place / str(self.folders)
+        for path, text in files.items():
+            if path.startswith("migration/prod/"):
+                to = target / path.removeprefix("migration/prod/")
+                to.parent.mkdir(parents=True, exist_ok=True)
+                to.write_text(text)
+        done = self.terraform.init(target)
+        assert done.code == 0, done.out
+        return target
+
+    def validated(self, files: Mapping[str, str]) -> Outcome:
+        """What ``terraform validate`` says."""
+        folder = self.folder(files)
+        outcome = self.terraform.run(folder, "validate", "-no-color")
+        shutil.rmtree(folder)
+        return outcome
+
+    def applied(self, files: Mapping[str, str], variables: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+        """The state after ``terraform apply``: attributes by address."""
+        folder = self.folder(files)
+        outcome = self.apply(folder, variables)
+        assert outcome.code == 0, outcome.out
+        return self.terraform.state(folder)
+
+    def apply(self, folder: Path, variables: Mapping[str, Any]) -> Outcome:
+        (folder / "terraform.tfvars.json").write_text(json.dumps(variables))
+        for package in folder.glob("rotation/*/requirements.txt"):
+            # the package that the roll-out page has a person build
+            (folder / "rotation" / f"{package.parent.name}.zip").write_bytes(b"PK\5\6" + bytes(18))
+        return self.terraform.run(folder, "apply", "-auto-approve", "-no-color")
