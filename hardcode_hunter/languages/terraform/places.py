@@ -264,7 +264,7 @@ def cut(data: bytes, nodes: Sequence[Node]) -> list[Span]:
 
 def _bounds(data: bytes, node: Node) -> tuple[int, int, bytes, bytes]:
     begin = max(data.rfind(b"\n", 0, node.start_byte), data.rfind(b"\r", 0, node.start_byte)) + 1
-    stop = _line_end(data, node.end_byte)
+    stop = line_end(data, node.end_byte)
     return begin, stop, data[begin : node.start_byte].removeprefix(b"\xef\xbb\xbf").strip(), data[node.end_byte : stop].strip()
 
 
@@ -278,12 +278,12 @@ def _lines(data: bytes, node: Node) -> Span:
     if before or not (after in (b"", b",") or after.lstrip(b",").lstrip().startswith((b"#", b"//"))):
         raise Unplannable("layout", "it shares its line with something else: put it on a line of its own")
     blank_before = not data[:begin].strip() or data[:begin].endswith((b"\n\n", b"\r\n\r\n", b"\r\r"))
-    following = data[stop : _line_end(data, stop)]
+    following = data[stop : line_end(data, stop)]
     if blank_before and following and not following.strip():
-        stop = _line_end(data, stop)
+        stop = line_end(data, stop)
     elif not data[stop:].strip() and node.type == "block":
         kept = data[:begin].rstrip(b" \t\r\n")
-        begin = len(kept) if not kept else _line_end(data, len(kept))
+        begin = len(kept) if not kept else line_end(data, len(kept))
         stop = len(data)
     return Span(begin, stop)
 
@@ -299,7 +299,8 @@ def _element(data: bytes, node: Node) -> Span:
     raise Unplannable("layout", "it shares its line with something else: put it on a line of its own")
 
 
-def _line_end(data: bytes, at: int) -> int:
+def line_end(data: bytes, at: int) -> int:
+    """Where the line of byte ``at`` ends, its line break included."""
     found = [i for i in (data.find(b"\n", at), data.find(b"\r", at)) if i >= 0]
     if not found:
         return len(data)

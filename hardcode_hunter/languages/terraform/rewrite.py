@@ -170,7 +170,7 @@ def _file(modules: Modules, path: str, actions: list[tuple[Planned, Action]]) ->
         else:
             tail += "\n" + action.text
             tiers.add(unit.tier)
-    rows = [*edits.values(), *_merged(cuts)]
+    rows = [*edits.values(), *_merged(data, cuts)]
     if tail:
         rows.append(_appended(data, tail, Tier.SAFE if Tier.SAFE in tiers else Tier.REVIEW, rows))
     try:
@@ -182,8 +182,8 @@ def _file(modules: Modules, path: str, actions: list[tuple[Planned, Action]]) ->
     return rows
 
 
-def _merged(cuts: Sequence[Edit]) -> list[Edit]:
-    """Cuts that overlap, because both take the blank line between them, as one."""
+def _merged(data: bytes, cuts: Sequence[Edit]) -> list[Edit]:
+    """Cuts that overlap, because both take the blank line between them, as one; no blank line is left at the end of the file."""
     rows: list[Edit] = []
     for cut in sorted(cuts, key=lambda e: e.span):
         if rows and cut.span.start < rows[-1].span.end:
@@ -192,6 +192,9 @@ def _merged(cuts: Sequence[Edit]) -> list[Edit]:
             rows[-1] = Edit(Span(last.span.start, max(last.span.end, cut.span.end)), b"", tier, last.finding)
         else:
             rows.append(cut)
+    if rows and rows[-1].span.end == len(data):
+        last, kept = rows[-1], len(data[: rows[-1].span.start].rstrip(b" \t\r\n"))
+        rows[-1] = Edit(Span(places.line_end(data, kept) if kept else 0, last.span.end), b"", last.tier, last.finding)
     return rows
 
 
