@@ -160,6 +160,12 @@ def test_lines_that_assign_nothing(text: str) -> None:
     assert list(script.assignments(text.encode())) == []
 
 
+def test_an_expression_of_azure_is_no_literal() -> None:
+    text = '{"$schema": "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#", "a": {"adminPassword": "[parameters(\'pw\')]", "pw": "hunter-2019", "x": "[[literal]"}}'
+    assert {c.name for c in extract("json", text).candidates} == {"$schema", "pw", "x"}
+    assert {c.name for c in extract("json", '{"adminPassword": "[parameters(1)]"}').candidates} == {"adminPassword"}
+
+
 def test_a_default_in_a_placeholder_is_one() -> None:
     (candidate,) = [c for c in extract("yaml", YAML).candidates if c.name == "DB_PW"]
     assert (candidate.position, candidate.literal) == (Position.ENV_DEFAULT, LiteralType.TEXT)

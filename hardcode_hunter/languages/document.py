@@ -37,6 +37,20 @@ def walk(gather: Gather, roots: list[Node]) -> None:
         _node(gather, embedded, root, Place((), "", root.start))
 
 
+def without_expressions(root: Node) -> Node:
+    """The document with the texts ``"[…]"`` turned into nothing; ``"[[…"`` is a text that begins with a bracket."""
+    todo = [root]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, Scalar) and node.value[:1] == "[" and node.value[-1:] == "]" and node.value[:2] != "[[":
+            node.tag = "null"
+        elif isinstance(node, Mapping):
+            todo += [value for _, value in node.pairs]
+        elif isinstance(node, Sequence):
+            todo += node.items
+    return root
+
+
 def _node(gather: Gather, embedded: Embedded, node: Node, place: Place) -> None:
     if isinstance(node, Alias):
         return

@@ -15,7 +15,7 @@ from hardcode_hunter.languages.nodes import Mapping, Node, Scalar, Sequence, Unp
 from hardcode_hunter.languages.pairs import paired
 from hardcode_hunter.model import LiteralType, Position
 
-_COMMAND = re.compile(r"(?i)command|entrypoint|^args$|^cmd$|^run$|script|^exec|healthcheck|^test$|^shell$|buildspec|zipfile|definition")
+_COMMAND = re.compile(r"(?i)command|entrypoint|^args$|^cmd$|^run$|(?<!de)script|^exec|healthcheck|^test$|^shell$|buildspec|zipfile|definition")
 _ESCAPE = re.compile(rb'\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|(.))', re.S)
 
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 from hardcode_hunter.languages.gather import Gather, as_text
 from hardcode_hunter.model import Extraction, Source
 from hardcode_hunter.plugins import Hits, Language
+
+_ARM = re.compile(rb"schema\.management\.azure\.com/schemas/[^\"]{0,60}(?:eploymentTemplate|eploymentParameters)")
+"""An Azure Resource Manager template, in which ``"[parameters('x')]"`` is an expression and no text."""
 
 
 def candidates(source: Source, hits: Hits = None) -> Extraction:
@@ -17,6 +22,8 @@ def candidates(source: Source, hits: Hits = None) -> Extraction:
         roots = json_documents(source.data)
     except Unparsable as error:
         return as_text(source, hits, gather.lines.line(error.offset), f"could not be parsed as JSON: {error.why}")
+    if _ARM.search(source.data):
+        roots = [document.without_expressions(root) for root in roots]
     document.walk(gather, roots)
     return gather.extraction()
 
