@@ -94,7 +94,7 @@ def _pairs(findings: Sequence[Finding]) -> Iterable[tuple[int, int]]:
         buckets["scope", finding.path, finding.scope].append(i)
         if account := _account(finding):
             buckets[("account", *account)].append(i)
-        if finding.name.isupper() and finding.symbol.rpartition(".")[2] == finding.name:
+        if _constant(finding):
             buckets["constant", finding.path.rpartition("/")[0], finding.symbol].append(i)
     done: set[tuple[int, int]] = set()
     for key, bucket in sorted(buckets.items()):
@@ -106,6 +106,11 @@ def _pairs(findings: Sequence[Finding]) -> Iterable[tuple[int, int]]:
                 if i != j and pair not in done:
                     done.add(pair)
                     yield pair
+
+
+def _constant(finding: Finding) -> bool:
+    """A constant of a module or class, which other modules may import; an entry set on some object is its program's own."""
+    return finding.name.isupper() and (finding.symbol == finding.name or finding.symbol == f"{finding.scope.removeprefix('class ')}.{finding.name}")
 
 
 def _digest(finding: Finding, role: str) -> str:
@@ -166,7 +171,7 @@ def _question(a: Finding, b: Finding) -> Question | None:
         return None
     if _account(a) and _account(a) == _account(b):
         return Question(f"two-values-{key}", f"One account has two passwords, at {places}. Which of them is live? Correct the other, or say both.", ("both",))
-    if a.symbol == b.symbol and a.name == b.name and a.name.isupper() and a.path != b.path:
+    if _constant(a) and _constant(b) and a.symbol == b.symbol and a.path != b.path:
         return Question(f"two-values-{key}", f"One name has two values, at {places}. Do both live?", ("both",))
     return None
 

@@ -237,7 +237,7 @@ def apply(tree: Tree, *, offline: bool, confirm: Confirm, account: str = "", tie
     with state.open_state(tree.root) as opened, opened.lock():
         journal, escrow = Journal(opened), Escrow(opened)
         values = live_values(tree.plan, tree.reading)
-        infrastructure = generate(open_plan, enable_rotation=rotating(journal))
+        infrastructure = generate(open_plan, enable_rotation=rotating(journal)) if open_plan.secrets else ()
         outcomes.written += _write(tree, infrastructure, journal, escrow, values)
         pending = _pending(open_plan, journal)
         if offline:

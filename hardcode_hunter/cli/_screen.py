@@ -16,8 +16,9 @@ from hardcode_hunter.store import Delivery, Identity
 
 
 def say(text: str = "") -> None:
-    """A line of the result."""
-    click.echo(printable(text))
+    """Lines of the result, whatever stands in them escaped."""
+    for line in text.split("\n"):
+        click.echo(printable(line))
 
 
 def confirmation() -> Confirm:
@@ -76,5 +77,7 @@ def show_skips(skips: Sequence[Skip]) -> None:
 
 
 def show_deliveries(deliveries: Iterable[Delivery]) -> None:
+    """What the store has now; what is not there is told with the things that wait."""
     for d in deliveries:
-        say(f"  {d.name}: {d.outcome}{f' ({d.message})' if d.message else ''}")
+        if d.done:
+            say(f"  {d.name}: {d.outcome}{f' ({d.message})' if d.message else ''}")

@@ -50,10 +50,6 @@ def plan(
     if not tree.scan.files:
         raise UsageError(f"no file to scan in {path}; give a directory that has some")
     incomplete = report_problems(tree.scan)
-    if not tree.plan.secrets and not (root / planfile.PLAN_FILE).exists():
-        _screen.say("Nothing to migrate.")
-        _screen.show_skips(tree.plan.skips)
-        return 2 if incomplete else 0
     file = root / planfile.PLAN_FILE
     file.parent.mkdir(exist_ok=True)
     planfile.save(file, tree.plan)
@@ -66,6 +62,8 @@ def plan(
     asked = sum(len(s.blocked) for s in tree.plan.secrets)
     left = len({(r.path, r.span) for r in tree.plan.replacements})
     _screen.say(f"{plural(len(tree.plan.secrets), 'secret')}, {plural(left, 'literal')} to move, {plural(asked, 'open question')}. Written: {planfile.PLAN_FILE}")
-    if left:
+    if not left and not asked:
+        _screen.say("Nothing to migrate.")
+    else:
         _screen.say("Next: review it, edit what should be otherwise, then `hardcode-hunter apply`.")
     return 2 if incomplete else int(bool(left or asked))

@@ -22,6 +22,9 @@ def store(path: Path, account: str) -> int:
     plan = planfile.load(root / planfile.PLAN_FILE)
     deliveries = migration.deliver_kept(root, plan, _screen.confirmation(), account)
     _screen.show_deliveries(deliveries)
+    for delivery in deliveries:
+        if not delivery.done:
+            _screen.say(f"  waits: {delivery.name}: {delivery.message}")
     if not deliveries:
         _screen.say("Nothing waits to be stored.")
     return int(any(not d.done for d in deliveries))
