@@ -112,8 +112,8 @@ def _replacement(candidate: Candidate, row: Mapping[str, Any], secret: str, key:
 
 
 def check(language: Language, case: Case) -> None:
-    """The case as it is written, with CRLF, and (for the languages that allow one) with a byte order mark."""
-    for variant in (lambda b: b, lambda b: b.replace(b"\n", b"\r\n")):
+    """The case as it is written, with CRLF, and with a byte order mark."""
+    for variant in (lambda b: b, lambda b: b.replace(b"\n", b"\r\n"), lambda b: b"\xef\xbb\xbf" + b):
         before = {p: variant(d) for p, d in case.before.items()}
         result, after = run(language, case, before)
         assert {p: d.decode() for p, d in after.items()} == {p: variant(d).decode() for p, d in case.after.items()}

@@ -203,7 +203,7 @@ def _lines(data: bytes, start: int, end: int, item: bool) -> Span:
     blank_before = not begin or previous.endswith((b"\n\n", b"\r\n\r\n", b"\r\r"))
     if blank_before and after and not after.strip():
         stop = _line_end(data, stop)
-    return Span(begin, stop)
+    return Span(max(begin, 3) if data.startswith(b"\xef\xbb\xbf") else begin, stop)  # the byte order mark stays
 
 
 def _line_end(data: bytes, at: int) -> int:

@@ -282,10 +282,19 @@ def _lines(data: bytes, node: Node) -> Span:
     if blank_before and following and not following.strip():
         stop = line_end(data, stop)
     elif not data[stop:].strip() and node.type == "block":
-        kept = data[:begin].rstrip(b" \t\r\n")
-        begin = len(kept) if not kept else line_end(data, len(kept))
-        stop = len(data)
-    return Span(begin, stop)
+        begin, stop = after_last_line(data, begin), len(data)
+    return Span(max(begin, _mark(data)), stop)
+
+
+def after_last_line(data: bytes, before: int) -> int:
+    """Where the last line before ``before`` ends that is not blank."""
+    kept = len(data[:before].rstrip(b" \t\r\n"))
+    return line_end(data, kept) if kept > _mark(data) else kept
+
+
+def _mark(data: bytes) -> int:
+    """The length of the byte order mark, which stays."""
+    return 3 if data.startswith(b"\xef\xbb\xbf") else 0
 
 
 def _element(data: bytes, node: Node) -> Span:

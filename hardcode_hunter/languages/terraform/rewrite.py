@@ -193,8 +193,8 @@ def _merged(data: bytes, cuts: Sequence[Edit]) -> list[Edit]:
         else:
             rows.append(cut)
     if rows and rows[-1].span.end == len(data):
-        last, kept = rows[-1], len(data[: rows[-1].span.start].rstrip(b" \t\r\n"))
-        rows[-1] = Edit(Span(places.line_end(data, kept) if kept else 0, last.span.end), b"", last.tier, last.finding)
+        last = rows[-1]
+        rows[-1] = Edit(Span(places.after_last_line(data, last.span.start), last.span.end), b"", last.tier, last.finding)
     return rows
 
 
