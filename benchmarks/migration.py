@@ -59,8 +59,7 @@ def journey(name: str, commit: str, labels: Path, repositories: Path, folder: Pa
     """Checks the repository out and takes it through the commands."""
     tree, row = folder / "tree", Row(name)
     tree.mkdir()
-    archive = subprocess.run(["git", "--git-dir", str(repositories / name / "repo"), "archive", commit], capture_output=True, check=True).stdout
-    subprocess.run(["tar", "-x", "-C", str(tree)], input=archive, check=True)
+    check_out(repositories / name / "repo", commit, tree)
     environment = {**os.environ, "XDG_STATE_HOME": str(folder / "state")}
     scan = command(row, environment, tree, "scan", ".", "--output", "json")
     command(row, environment, tree, "plan", ".")
@@ -76,6 +75,22 @@ def journey(name: str, commit: str, labels: Path, repositories: Path, folder: Pa
     check_files(row, tree, changed, values)
     count_labels(row, labels / f"{name}.jsonl", json.loads(scan), plan, set(changed))
     return row
+
+
+def check_out(repository: Path, commit: str, tree: Path) -> None:
+    """The commit's files, but for those whose content the repository does not hold."""
+    git = ["git", "--git-dir", str(repository)]
+    listing = subprocess.run([*git, "ls-tree", "-r", "-z", commit], capture_output=True, check=True).stdout
+    for entry in listing.split(b"\0"):
+        about, _, path = entry.partition(b"\t")
+        mode, kind, blob = (*about.decode().split(), "", "", "")[:3]
+        if kind != "blob" or mode == "120000":
+            continue
+        data = subprocess.run([*git, "cat-file", "blob", blob], capture_output=True, check=False)
+        if not data.returncode:
+            target = tree / os.fsdecode(path)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(data.stdout)
 
 
 def command(row: Row, environment: dict[str, str], tree: Path, *words: str) -> str:
