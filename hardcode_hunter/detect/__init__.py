@@ -1,0 +1,140 @@
+"""The rules decide which candidates are credentials, how sure that is, and what to do about each."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Iterable, Sequence
+
+from hardcode_hunter import shapes
+from hardcode_hunter.detect.match import How, Match, best
+from hardcode_hunter.detect.siblings import Sibling, Siblings, engine, public
+from hardcode_hunter.detect.verdict import verdict
+from hardcode_hunter.model import Candidate, Field, Finding, Position, Shape
+from hardcode_hunter.ruleset import PUBLIC_ROLES, RuleSet
+
+__all__ = ["best", "detect", "digest"]
+
+DIGEST = 32  # hex digits of a keyed hash
+
+WHERE = {
+    Position.ASSIGNMENT: "assigned to {}",
+    Position.ARGUMENT: "passed as {}",
+    Position.DEFAULT: "default of parameter {}",
+    Position.ENV_DEFAULT: "in force when the environment has no {}",
+    Position.ITEM: "value of key {}",
+    Position.COMPARISON: "compared with {}",
+    Position.CLASS_FIELD: "field {}",
+    Position.ELEMENT: "element of {}",
+    Position.RETURN: "returned by {}",
+    Position.PROPERTY: "value of {}",
+    Position.PARAMETER_DEFAULT: "default of parameter {}",
+    Position.TEXT: "beside {} in text",
+}
+
+
+def digest(key: bytes, value: str) -> str:
+    """HMAC-SHA-256 of a value under a key that lives for one run: groups equal values, and proves nothing to whoever lacks the key."""
+    return hmac.digest(key, value.encode("utf-8", "surrogatepass"), "sha256").hex()[:DIGEST]
+
+
+def detect(candidates: Iterable[Candidate], rules: RuleSet, key: bytes) -> tuple[Finding, ...]:
+    """The findings among ``candidates`` (of the whole tree, after ``link``), one for each literal, in the order of path and offset.
+
+    ``key`` makes the digests of this run; a finding holds no plaintext.
+    """
+    known = tuple(candidates)
+    found: dict[tuple[str, int, int, int], tuple[Candidate, Match]] = {}
+    for candidate in known:
+        match = best(candidate, rules)
+        if match is None:
+            continue
+        place = (candidate.path, candidate.span.start, candidate.span.end, candidate.line)
+        other = found.get(place)
+        if other is None or match.rank > other[1].rank:
+            found[place] = (candidate, match)
+    chosen = [found[place] for place in sorted(found)]
+    siblings = Siblings(known, chosen, rules)
+    return tuple(_finding(candidate, match, siblings.of(candidate, match), key) for candidate, match in chosen)
+
+
+def _finding(candidate: Candidate, match: Match, beside: Sequence[Sibling], key: bytes) -> Finding:
+    decided, why = verdict(candidate, match)
+    value = candidate.value
+    rule = match.rule
+    return Finding(
+        id=candidate.fingerprint,
+        rule=rule.id,
+        title=rule.title,
+        kind=rule.kind,
+        severity=rule.severity,
+        confidence=match.confidence,
+        verdict=decided,
+        reason=_reason(candidate, match, why),
+        path=candidate.path,
+        language=candidate.language,
+        span=candidate.span,
+        line=candidate.line,
+        end_line=candidate.end_line,
+        column=candidate.column,
+        symbol=candidate.symbol,
+        ordinal=candidate.ordinal,
+        name=candidate.name,
+        role=match.role,
+        shape=match.shape,
+        literal=candidate.literal,
+        position=candidate.position,
+        digest=digest(key, match.secret.reveal()),
+        length=len(match.secret),
+        evaluated=candidate.evaluated,
+        callee=candidate.callee,
+        parameter=candidate.parameter,
+        resource=candidate.resource,
+        scope=candidate.scope,
+        engine=engine(beside, match, value.reveal()),
+        home=rule.home,
+        rotation=rule.rotation,
+        sinks=candidate.sinks,
+        fields=(_own(candidate, match, key), *_parts(candidate, match, key), *_beside(match, beside, key)),
+        note=candidate.note,
+    )
+
+
+def _field(role: str, candidate: Candidate, value: str, key: bytes, part: str = "") -> Field:
+    return Field(
+        role=role,
+        path=candidate.path,
+        span=candidate.span,
+        line=candidate.line,
+        symbol=candidate.symbol,
+        ordinal=candidate.ordinal,
+        digest=digest(key, value),
+        part=part,
+        literal=candidate.literal,
+    )
+
+
+def _own(candidate: Candidate, match: Match, key: bytes) -> Field:
+    return _field(match.role, candidate, match.secret.reveal(), key, match.part)
+
+
+def _parts(candidate: Candidate, match: Match, key: bytes) -> list[Field]:
+    """The public parts of a URL or connection string: its user, host, port and database."""
+    if not match.part:
+        return []
+    parts = shapes.parse(match.shape, candidate.value.reveal())
+    return [_field(p.role, candidate, p.value, key, p.role) for p in parts if p.role in PUBLIC_ROLES and "\0" not in p.value]
+
+
+def _beside(match: Match, beside: Iterable[Sibling], key: bytes) -> list[Field]:
+    if match.part and match.shape is not Shape.WHOLE:
+        return []
+    return [_field(s.role, s.candidate, s.candidate.value.reveal(), key) for s in beside if public(s.role)]
+
+
+def _reason(candidate: Candidate, match: Match, why: str) -> str:
+    name = candidate.name or candidate.symbol.rpartition(".")[2]
+    where = ""
+    if name and not (match.how is How.SINK and candidate.callee and candidate.position is Position.ARGUMENT):
+        where = WHERE[candidate.position].format(name)
+    return ", ".join(words for words in (where, match.because, why) if words) or match.rule.title
+

@@ -1,0 +1,306 @@
+"""Which rule speaks for a candidate: the call or property it reaches, the shape or look of its value, or its name."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from hardcode_hunter import filters, shapes
+from hardcode_hunter.filters import HOLE, Strength
+from hardcode_hunter.model import Candidate, Confidence, LiteralType, Plaintext, Position, Shape, Sink
+from hardcode_hunter.ruleset import PARSED_ROLE, PUBLIC_ROLES, Rule, RuleSet
+
+LONGEST = 8192  # characters of a value that is still one credential; a key file in PEM is below
+SURE = ("call", "property", "symbol")
+
+
+class How(enum.IntEnum):
+    """What spoke for it, the surest last."""
+
+    NAME = 1
+    SHAPE = 2
+    VALUE = 3
+    SINK = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A rule's word about a candidate. ``part`` is the role inside the literal, empty when all of it is the credential."""
+
+    rule: Rule
+    role: str
+    how: How
+    confidence: Confidence
+    shape: Shape
+    part: str
+    secret: Plaintext
+    because: str = ""
+
+    @property
+    def rank(self) -> tuple[int, int, int]:
+        return self.how, self.confidence, self.rule.precedence
+
+
+def best(candidate: Candidate, rules: RuleSet) -> Match | None:
+    """The surest match, or ``None`` when nothing speaks for the candidate."""
+    value = candidate.value.reveal()
+    if not value or len(value) > LONGEST:
+        return None
+    public = False
+    sure: Match | None = None
+    for rule, role, words in _reached(candidate, rules):
+        if role in PUBLIC_ROLES:
+            public = True
+        elif sure is None:
+            sure = _certain(candidate, value, rule, role, words)
+    if sure and sure.rule.precedence >= 0:
+        return sure
+    token = _by_value(candidate, value, rules)
+    if token or sure:
+        return token or sure
+    if public:
+        return None
+    return _by_shape(candidate, value, rules) or _by_name(candidate, value, rules)
+
+
+# ---------------------------------------------------------------- where it goes
+
+
+def property_path(symbol: str, resource: str, name: str) -> str:
+    """The dotted path of a property below its resource, list indices left out: what stands behind ``Properties`` or the block's labels."""
+    if "::" in resource:
+        parts = symbol.split("/")
+        if "Properties" in parts:
+            return ".".join(p for p in parts[parts.index("Properties") + 1 :] if not p.isdigit()) or name
+        return name
+    parts = symbol.replace("[", ".").replace("]", "").split(".")
+    if resource in parts:
+        below = parts[parts.index(resource) + 2 :]
+        return ".".join(p for p in below if p and not p.isdigit()) or name
+    return name
+
+
+def _reached(candidate: Candidate, rules: RuleSet) -> Iterator[tuple[Rule, str, str]]:
+    if candidate.callee:
+        known = rules.call(candidate.callee)
+        found = known.get(candidate.parameter) if known else None
+        if found:
+            yield *found, f"passed to {_argument(candidate.callee, candidate.parameter)}"
+    if candidate.resource:
+        path = property_path(candidate.symbol, candidate.resource, candidate.name)
+        rule = rules.property(candidate.resource, path)
+        if rule:
+            yield rule, rule.role, f"property {candidate.resource}.{path}"
+        elif candidate.position is Position.TEXT and rules.property(candidate.resource, path.rpartition(".")[0]):
+            named_so = rules.name(candidate.name)
+            if named_so:
+                yield named_so, named_so.role, f"in property {candidate.resource}.{path.rpartition('.')[0]}"
+    rule = rules.symbol(candidate.symbol)
+    if rule and filters.normalise(candidate.name) != filters.normalise(candidate.value.reveal()):
+        yield rule, rule.role, ""
+    for sink in candidate.sinks:
+        yield from _sunk(sink, rules)
+
+
+def _sunk(sink: Sink, rules: RuleSet) -> Iterator[tuple[Rule, str, str]]:
+    via = f" by way of {sink.via}" if sink.via else ""
+    if sink.callee:
+        found = rules.call(sink.callee).get(sink.parameter)
+        if found:
+            yield *found, f"passed to {_argument(sink.callee, sink.parameter)}{via}"
+    if sink.resource:
+        rule = rules.property(sink.resource, sink.parameter)
+        if rule:
+            yield rule, rule.role, f"reaches {sink.resource}.{sink.parameter}{via}"
+
+
+ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")
+
+
+def _argument(callee: str, parameter: str) -> str:
+    name = callee.removeprefix("?.")
+    if parameter.startswith("#"):
+        digits = parameter[1:].partition("[")[0]
+        number = int(digits) if digits.isdigit() else len(ORDINALS)
+        return f"{name}(), {ORDINALS[number]} argument" if number < len(ORDINALS) else f"{name}()"
+    return f"{name}({parameter}=)"
+
+
+def _certain(candidate: Candidate, value: str, rule: Rule, role: str, words: str) -> Match | None:
+    shape = shapes.recognise(value)
+    if role == PARSED_ROLE or (shape in (Shape.URL, Shape.ODBC, Shape.BASIC, Shape.BEARER) and rule.precedence >= 0):
+        inner = _part(value, shape)
+        if inner is None:
+            return None if role == PARSED_ROLE or shape is Shape.URL else _whole(candidate, value, rule, role, words)
+        keep = role if inner.role == "token" and role != PARSED_ROLE else inner.role
+        return Match(rule, keep, How.SINK, rule.confidence, shape, inner.role, Plaintext(inner.value), _join(words, _shape_words(shape)))
+    return _whole(candidate, value, rule, role, words)
+
+
+def _whole(candidate: Candidate, value: str, rule: Rule, role: str, words: str) -> Match | None:
+    if filters.absent(value) or _only_holes(value):
+        return None
+    confidence = rule.confidence
+    if filters.placeholder(value):
+        confidence = min(confidence, Confidence.MEDIUM)
+        words = _join(words, "looks like a placeholder, but is in force here")
+    return Match(rule, role, How.SINK, confidence, Shape.WHOLE, "", Plaintext(value), words)
+
+
+def _only_holes(value: str) -> bool:
+    """Nothing of a template literal is written here: the value comes from elsewhere."""
+    return HOLE in value or filters.format_string(value) and not filters.strength(value) >= Strength.STRONG
+
+
+# ---------------------------------------------------------------- what it looks like
+
+
+def _by_value(candidate: Candidate, value: str, rules: RuleSet) -> Match | None:
+    for rule, first, last in rules.values(value):
+        text = value[first:last]
+        if HOLE in text or filters.sequential(text) or filters.placeholder(text) or _repeats(text):
+            continue
+        lead, tail = value[:first], value[last:]
+        confidence = rule.confidence
+        if filters.test_value(text):
+            confidence = Confidence.LOW
+        because = f"looks like {_article(rule.title)}"
+        if not lead.strip() and not tail.strip():
+            return Match(rule, rule.role, How.VALUE, confidence, Shape.WHOLE, "", Plaintext(value), because)
+        shape = shapes.recognise(value)
+        inner = _part(value, shape)
+        if inner and inner.value == text:
+            return Match(rule, rule.role, How.VALUE, confidence, shape, inner.role, Plaintext(text), because)
+        return Match(rule, rule.role, How.VALUE, confidence, Shape.EMBEDDED, "", Plaintext(text), because)
+    return None
+
+
+def _repeats(text: str) -> bool:
+    """So few different characters that nobody generated it."""
+    return len(text) >= 16 and len(set(text[4:].lower())) < 6
+
+
+def _article(title: str) -> str:
+    return f"{'an' if title[:1].lower() in 'aeiou' and not title.startswith('U') else 'a'} {title}"
+
+
+def _shape_words(shape: Shape) -> str:
+    return {Shape.URL: "password in a URL", Shape.DSN: "password in a connection string", Shape.ODBC: "password in a connection string", Shape.BASIC: "user and password in a Basic header", Shape.BEARER: "token in a header"}.get(shape, "")
+
+
+def _part(value: str, shape: Shape) -> shapes.Part | None:
+    """The secret part of a value of that shape, unless it is filled in at run time or nothing."""
+    for part in shapes.parse(shape, value):
+        if part.role in shapes.SECRET_PARTS:
+            raw = value[part.start : part.end]
+            dull = HOLE in part.value or filters.absent(part.value) or filters.format_string(raw) or (shape is Shape.URL and part.value[:1] == "$")
+            return None if dull else part
+    return None
+
+
+def _by_shape(candidate: Candidate, value: str, rules: RuleSet) -> Match | None:
+    shape = shapes.recognise(value)
+    inner = _part(value, shape)
+    if inner is None:
+        return None
+    if shape is Shape.BEARER and filters.strength(inner.value) < Strength.FAIR:
+        return None
+    if candidate.position is Position.TEXT and filters.strength(inner.value) < Strength.STRONG:
+        weak = Confidence.LOW
+    else:
+        weak = Confidence.MEDIUM
+    if shape is Shape.URL:
+        rule = rules.scheme(shapes.engine_of(value) or value.partition(":")[0].lower())
+    else:
+        rule = rules.scheme(shape.value)
+    if rule is None:
+        return None
+    confidence = rule.confidence
+    if filters.placeholder(inner.value) or filters.field_name(inner.role, inner.value) or filters.nullish(inner.value):
+        if shape is not Shape.URL or rule.precedence < 0:
+            return None
+        confidence = Confidence.LOW
+    elif _documented(value) or filters.test_value(inner.value):
+        confidence = Confidence.LOW
+    elif filters.strength(inner.value) is Strength.WEAK or weak is Confidence.LOW:
+        confidence = min(confidence, weak)
+    role = rule.role if inner.role == "token" else inner.role
+    return Match(rule, role, How.SHAPE, confidence, shape, inner.role, Plaintext(inner.value), _shape_words(shape))
+
+
+def _documented(value: str) -> bool:
+    """A host that stands for any host, as in documentation (RFC 2606)."""
+    host = shapes.extract(Shape.URL, value).get("host", "").lower()
+    return host in ("host", "hostname", "server", "example") or host.endswith((".example", "example.com", "example.org", "example.net", ".invalid", ".test"))
+
+
+# ---------------------------------------------------------------- what it is called
+
+LEAST = {"any": Strength.WEAK, "word": Strength.WEAK, "fair": Strength.FAIR, "strong": Strength.STRONG}
+
+
+def named(candidate: Candidate, rules: RuleSet) -> Rule | None:
+    """The rule for a candidate's name; one that says nothing alone is read together with what it is nested under."""
+    rule = rules.name(candidate.name) if candidate.name else None
+    if rule is not None and rule.precedence >= 0:
+        return rule
+    nested = candidate.symbol.replace("/", ".").split(".")[-3:]
+    if candidate.callee or len(nested) < 2 or (rule is None and not _neutral(candidate.name)):
+        return rule
+    return rules.name("_".join(nested)) or rule
+
+
+def _neutral(name: str) -> bool:
+    """``value``, ``default``, ``0``: the name of a place, not of a thing."""
+    return name.lower() in ("value", "default", "text", "string", "data", "content", "plain", "literal", "defaultvalue", "default_value") or name.isdigit() or not name
+
+
+def _by_name(candidate: Candidate, value: str, rules: RuleSet) -> Match | None:
+    rule = named(candidate, rules)
+    if rule is None or filters.absent(value):
+        return None
+    if candidate.literal is LiteralType.INT and (rule.strength != "word" or len(value) < 4):
+        return None
+    looks = filters.strength(value)
+    if rule.strength != "any" and (looks < LEAST[rule.strength] or _no_credential(candidate, value, rule)):
+        return None
+    confidence = _confidence(rule, looks, candidate.position)
+    if candidate.position is Position.ELEMENT and candidate.name.lower().endswith("s"):
+        confidence = Confidence.LOW  # a list of words to try, or of names
+    if filters.test_value(value) or filters.placeholder(value):
+        confidence = Confidence.LOW
+    return Match(rule, rule.role, How.NAME, confidence, Shape.WHOLE, "", Plaintext(value))
+
+
+def _no_credential(candidate: Candidate, value: str, rule: Rule) -> bool:
+    text = value.strip()
+    if filters.nullish(text) or filters.format_string(text) or filters.code(text) or filters.hashed(text) or filters.prose(text):
+        return True
+    if filters.field_name(candidate.name, text):
+        return True
+    if filters.placeholder(text) and not filters.default_password(text):
+        return True
+    if filters.path(text) or filters.plain_url(text):
+        return True
+    if rule.strength == "strong" and filters.uuid(text):
+        return True
+    return rule.strength != "word" and filters.identifier(text)
+
+
+def _confidence(rule: Rule, looks: Strength, position: Position) -> Confidence:
+    """Strong values are sure, weak ones are not, and less so in running text."""
+    words = rule.strength in ("any", "word")
+    if looks is Strength.STRONG or (looks is Strength.FAIR and words):
+        found = Confidence.HIGH
+    elif looks is Strength.FAIR or words:
+        found = Confidence.MEDIUM
+    else:
+        found = Confidence.LOW
+    if position is Position.TEXT and looks is not Strength.STRONG:
+        found = Confidence(max(found - 1, Confidence.LOW))
+    return min(found, rule.confidence)
+
+
+def _join(*words: str) -> str:
+    return ", ".join(w for w in words if w)

@@ -1,0 +1,162 @@
+"""Offsets at which something in a file could be a credential, found in the raw bytes before anything is parsed.
+
+It may mark too much, never too little: every name, call, property and value that a rule can match holds one of the words. A file
+without a hit is done; in others the languages work only around the hits.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
+from typing import Any
+
+from hardcode_hunter.integrations import hyperscan_engine
+from hardcode_hunter.ruleset import FirstPass, RuleSet, compiled
+
+Positions = dict[bytes, list[int]]
+LARGE = 2_000_000  # bytes after which loading Hyperscan pays
+USERINFO = 512  # bytes between the scheme of a URL and the @ that ends its userinfo, or the parameter that names a token
+QUERY = re.compile(rb"[?&;](?:[a-z_.-]{0,20}(?:user|pass|pwd|pw|key|token|secret|sig|auth|appid|cred)[a-z_.-]{0,20})=", re.I)
+SIBLINGS = (b"user", b"host", b"dbname", b"database", b"login", b"server", b"endpoint", b"engine", b"account", b"_id", b"clientid", b"appid", b"sid")
+"""What stands beside a credential: looked for only where there is one."""
+SHORT_SIBLINGS = (b"port", b"db", b"name", b"uid", b"driver", b"dialect")
+"""The same, where no letter stands before or after."""
+DEFAULTS = {b"resources": re.compile(rb"default[\"']?[ \t]*:", re.I), b"variable": re.compile(rb"default[ \t]*=", re.I)}
+"""Parameters may have any name, and reach a secret property by reference: their defaults count in a template or module."""
+DEFAULT = b"default"
+END = -1  # in a trie: a word ends here
+LETTERS = frozenset(b"abcdefghijklmnopqrstuvwxyz")
+
+
+def hits(data: bytes, rules: RuleSet) -> tuple[int, ...]:
+    """Byte offsets, ascending, each once; empty when nothing in ``data`` can be a credential."""
+    return finder(rules).hits(data)
+
+
+@lru_cache(maxsize=4)
+def finder(rules: RuleSet) -> Finder:
+    """The finder of a rule set, made once."""
+    return Finder(rules.first_pass)
+
+
+class Finder:
+    """Looks for the words of a rule set. ``engine`` is ``plain``, ``hyperscan`` or, by default, the first and after some megabytes the second;
+    all of them find the same."""
+
+    def __init__(self, first_pass: FirstPass, engine: str = "auto") -> None:
+        self.first_pass = first_pass
+        beside = [*first_pass.beside, *(w for words in first_pass.beside.values() for w in words)]
+        self.words = tuple(sorted({*first_pass.words, *beside, *first_pass.patterns, *SIBLINGS, *SHORT_SIBLINGS, *DEFAULTS, DEFAULT, b"://", b"@"}))
+        self._trie: re.Pattern[bytes] | None = None
+        self._shorter: dict[bytes, list[bytes]] = {}
+        self._find: Callable[[bytes], Positions] = self.plain
+        self._until = LARGE if engine == "auto" and hyperscan_engine.available() else -1
+        if engine == "hyperscan":
+            self._load()
+
+    def plain(self, data: bytes) -> Positions:
+        """Offsets of each word in ``data``, by one pass of ``re``: at each offset the longest word, and with it those that it begins with."""
+        if self._trie is None:
+            self._trie = re.compile(b"(?=(" + _trie(self.words) + b"))")
+            self._shorter = {word: [w for w in self.words if word.startswith(w)] for word in self.words}
+        found: Positions = {}
+        for match in self._trie.finditer(data.lower()):
+            for word in self._shorter[match.group(1)]:
+                if word in found:
+                    found[word].append(match.start())
+                else:
+                    found[word] = [match.start()]
+        return found
+
+    def _load(self) -> None:
+        self._until = -1
+        self._find = hyperscan_engine.finder(self.words, compiled.folder()) or self.plain
+
+    def hits(self, data: bytes) -> tuple[int, ...]:
+        """As :func:`hits`."""
+        if self._until >= 0:
+            self._until -= len(data)
+            if self._until < 0:
+                self._load()
+        found = self._find(data)
+        marked = set(self._marked(data, found))
+        if not marked:
+            return ()
+        for word in SIBLINGS:
+            marked.update(found.get(word, ()))
+        for word in SHORT_SIBLINGS:
+            marked.update(_words(data, found.get(word, ()), len(word)))
+        return tuple(sorted(marked))
+
+    def _marked(self, data: bytes, found: Positions) -> Iterator[int]:
+        for word in self.first_pass.words:
+            yield from found.get(word, ())
+        for root, words in self.first_pass.beside.items():
+            if root in found:
+                for word in words:
+                    yield from found.get(word, ())
+        for word, patterns in self.first_pass.patterns.items():
+            if word in found:
+                yield from _matches(data, found[word], patterns)
+        if b"://" in found:
+            yield from _urls(data, found[b"://"], found.get(b"@", ()))
+        for mark, pattern in DEFAULTS.items():
+            if mark in found:
+                yield from (at for at in found.get(DEFAULT, ()) if pattern.match(data, at))
+
+
+def _trie(words: Iterable[bytes]) -> bytes:
+    """One pattern for all words, with common beginnings written once, that prefers the longest."""
+    root: dict[int, Any] = {}
+    for word in words:
+        node = root
+        for byte in word:
+            node = node.setdefault(byte, {})
+        node[END] = {}
+    return _branch(root)
+
+
+def _branch(node: dict[int, Any]) -> bytes:
+    ways = [re.escape(bytes([byte])) + _branch(below) for byte, below in sorted(node.items()) if byte != END]
+    if not ways:
+        return b""
+    body = b"(?:" + b"|".join(ways) + b")"
+    return body + b"?" if END in node else body
+
+
+def _words(data: bytes, offsets: Iterable[int], length: int) -> Iterator[int]:
+    for at in offsets:
+        before, after = data[at - 1 : at].lower() if at else b"", data[at + length : at + length + 1].lower()
+        if (not before or before[0] not in LETTERS) and (not after or after[0] not in LETTERS):
+            yield at
+
+
+AROUND = 256  # bytes before a short word at which a value that holds it can begin
+
+
+def _matches(data: bytes, offsets: Sequence[int], patterns: Iterable[bytes]) -> Iterator[int]:
+    """Where a value pattern matches near one of the offsets of its word."""
+    for pattern in patterns:
+        search, past = _compiled(pattern), -1
+        for at in offsets:
+            if at < past:
+                continue
+            match = search.search(data, max(past, at - AROUND, 0), at + AROUND)
+            if match:
+                yield match.start()
+                past = match.end()
+
+
+@lru_cache(maxsize=1024)
+def _compiled(pattern: bytes) -> re.Pattern[bytes]:
+    return re.compile(pattern)
+
+
+def _urls(data: bytes, schemes: Sequence[int], signs: Sequence[int]) -> Iterator[int]:
+    """Schemes whose URL has a userinfo, or a parameter that names a credential."""
+    for at in schemes:
+        following = bisect_left(signs, at)
+        if (following < len(signs) and signs[following] - at <= USERINFO) or QUERY.search(data, at, at + USERINFO):
+            yield at

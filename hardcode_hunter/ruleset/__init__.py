@@ -1,0 +1,134 @@
+"""The rules: found, compiled once, and asked by name, value, call, property and scheme.
+
+Rules lie in ``rules/`` of the checkout or, in an installed package, in ``hardcode_hunter/_rules``. A compiled set is kept in the
+user's cache and in the wheel, so that a scan reads one JSON file and imports neither YAML nor detect-secrets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cache
+from pathlib import Path
+
+from hardcode_hunter import __version__
+from hardcode_hunter.errors import UsageError
+from hardcode_hunter.integrations import detect_secrets
+from hardcode_hunter.ruleset import compiled as store
+from hardcode_hunter.ruleset import linear
+from hardcode_hunter.ruleset.rule import PARSED_ROLE, PUBLIC_ROLES, SECRET_ROLES, Call, Rule, Sample, Value, from_row, to_row
+from hardcode_hunter.ruleset.rules import FirstPass, RuleSet
+
+__all__ = ["PARSED_ROLE", "PUBLIC_ROLES", "SECRET_ROLES", "Call", "FirstPass", "Rule", "RuleSet", "Sample", "Value", "compile_rules", "compiled_document", "home", "load", "with_files", "with_samples"]
+
+PACKAGE = Path(__file__).parent.parent
+DATA = PACKAGE / "languages" / "data"
+FORMAT = "1"  # of the compiled set
+
+
+def home() -> Path:
+    """The folder of the built-in rules. Raises ``UsageError`` when there is none."""
+    for folder in (PACKAGE / "_rules", PACKAGE.parent / "rules"):
+        if any(folder.glob("*.yaml")):
+            return folder
+    raise UsageError(f"no rules in {PACKAGE / '_rules'} nor {PACKAGE.parent / 'rules'}; install hardcode-hunter again")
+
+
+def load(extra: Sequence[Path] = ()) -> RuleSet:
+    """The built-in rules and those of ``extra`` folders, from the cache when nothing changed. Raises ``UsageError``."""
+    folders = (home(), *extra)
+    for folder in extra:
+        if not folder.is_dir():
+            raise UsageError(f"{folder}: no such folder; correct 'extra-rules'")
+    return _load(folders, _key(folders))
+
+
+@cache
+def _load(folders: tuple[Path, ...], key: str) -> RuleSet:
+    for path in (folders[0] / "compiled.json", store.folder() / f"rules-{key[:32]}.json"):
+        rows = store.load(path, key)
+        if rows is not None:
+            try:
+                return RuleSet(tuple(from_row(row) for row in rows))
+            except (KeyError, TypeError, ValueError, AttributeError):
+                continue  # another program wrote there: compile again
+    rules = compile_rules(folders)
+    store.save(key, [to_row(rule) for rule in rules.rules])
+    return rules
+
+
+def _key(folders: Sequence[Path]) -> str:
+    return store.key([*folders, DATA], FORMAT, __version__, detect_secrets.version())
+
+
+def compiled_document(folder: Path) -> bytes:
+    """What a wheel ships as ``_rules/compiled.json`` beside the rule files of ``folder``."""
+    return store.document(_key([folder]), [to_row(rule) for rule in compile_rules([folder]).rules])
+
+
+def with_samples(folders: Iterable[Path]) -> tuple[Rule, ...]:
+    """The rules as their files have them, with examples and near misses. Raises ``UsageError``."""
+    from hardcode_hunter.ruleset import files
+
+    found: dict[str, Rule] = {}
+    for folder in folders:
+        paths = [folder] if folder.is_file() else sorted(p for p in folder.rglob("*") if p.suffix in (".yaml", ".yml"))
+        rules = [rule for path in paths for rule in files.read(path)]
+        if not rules:
+            raise UsageError(f"{folder}: holds no rules; give a folder with *.yaml rule files")
+        for rule in rules:
+            if rule.id in found:
+                raise UsageError(f"{folder}: rule '{rule.id}' is defined twice, in {found[rule.id].source} and {rule.source}; rename one")
+            found[rule.id] = rule
+    return tuple(found.values())
+
+
+def with_files(files: Sequence[Path]) -> RuleSet:
+    """The built-in rules and those of single files, which may stand in the built-in folder. Raises ``UsageError``."""
+    own = home()
+    others = [path for path in files if own.resolve() not in path.resolve().parents and path.resolve() != own.resolve()]
+    return compile_rules([own, *others])
+
+
+def compile_rules(folders: Iterable[Path]) -> RuleSet:
+    """Reads every rule file in ``folders``, adds what detect-secrets knows beside them, and checks all of it. Raises ``UsageError``."""
+    own = with_samples(folders)
+    covered = {kind for rule in own for kind in rule.covers}
+    return RuleSet((*own, *_adopted(covered)))
+
+
+def _adopted(covered: set[str]) -> Iterable[Rule]:
+    """Rules out of detect-secrets' patterns, of the kinds that none of ours covers."""
+    import re
+
+    from hardcode_hunter.model import Confidence, Kind, Severity
+
+    for detector in detect_secrets.detectors():
+        values = tuple(value for pattern in detector.patterns for value in _value(pattern))
+        if detector.kind in covered or not values:
+            continue
+        yield Rule(
+            id="detect-secrets-" + re.sub(r"[^a-z0-9]+", "-", detector.kind.lower()).strip("-"),
+            title=detector.kind,
+            description="A value that a pattern of detect-secrets matches.",
+            severity=Severity.HIGH,
+            kind=Kind.API_KEY,
+            confidence=Confidence.MEDIUM,
+            role="token",
+            home_why="a credential that can change: Secrets Manager versions and audits it",
+            rotation_why="renew it where it was issued, then store the new value",
+            references=("https://github.com/Yelp/detect-secrets",),
+            values=values,
+            precedence=-5,
+            source="detect-secrets",
+        )
+
+
+def _value(pattern: str) -> Iterable[Value]:
+    try:
+        bounded = linear.with_bounds(pattern)
+        linear.check(bounded)
+        words = linear.required(bounded)
+    except linear.NotLinear:
+        return
+    if words:
+        yield Value(bounded, tuple(sorted(words)))

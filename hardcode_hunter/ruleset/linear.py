@@ -1,0 +1,284 @@
+"""Regular expressions that run in linear time, and the words that a match of one must contain.
+
+Python's ``re`` backtracks: an innocent pattern over a hostile file can run for hours. What :func:`check` lets pass costs at
+most a constant per start position, so a rule, also a user's own, can't hang a scan.
+"""
+
+from __future__ import annotations
+
+import re
+import re._constants as op  # type: ignore[import-not-found]
+import re._parser as parser  # type: ignore[import-not-found]
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+WIDEST = 4096  # characters that one repeat in a value pattern may take
+NARROW = 16  # a repeat whose length varies by no more than this may be followed by what it can match itself
+Item = tuple[Any, Any]
+REPEATS = (op.MAX_REPEAT, op.MIN_REPEAT, op.POSSESSIVE_REPEAT)
+FORBIDDEN = {
+    op.GROUPREF: "a backreference",
+    op.GROUPREF_EXISTS: "a conditional group",
+    op.ASSERT: "a lookaround",
+    op.ASSERT_NOT: "a lookaround",
+}
+
+
+class NotLinear(ValueError):
+    """Why a pattern was refused; the message doesn't quote it."""
+
+
+def check(pattern: str, *, bounded: bool = True) -> None:
+    """Raises :class:`NotLinear` for a pattern that isn't valid, or that could take more than linear time.
+
+    ``bounded`` patterns (for values, which can be long) need an upper bound on every repeat.
+    """
+    try:
+        tree = parser.parse(pattern)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise NotLinear(f"is no regular expression ({getattr(error, 'msg', type(error).__name__)})") from None
+    flags = tree.state.flags
+    items = list(tree)
+    _sequence(items, bounded, inside=False, fold=bool(flags & re.IGNORECASE))
+    if not any(_mandatory(item) for item in items):
+        raise NotLinear("matches the empty text")
+
+
+def _sequence(items: Sequence[Item], bounded: bool, inside: bool, fold: bool) -> None:
+    for at, (kind, argument) in enumerate(items):
+        if kind in FORBIDDEN:
+            raise NotLinear(f"has {FORBIDDEN[kind]}")
+        if kind in REPEATS:
+            _repeat(argument, items[at + 1 :], bounded, inside, fold)
+        elif kind is op.SUBPATTERN:
+            _sequence(list(argument[3]), bounded, inside, fold)
+        elif kind is op.ATOMIC_GROUP:
+            _sequence(list(argument), bounded, inside, fold)
+        elif kind is op.BRANCH:
+            if inside:
+                raise NotLinear("has an alternation inside a repeat; write a character class")
+            for branch in argument[1]:
+                _sequence(list(branch), bounded, inside, fold)
+
+
+def _repeat(argument: tuple[int, int, Any], after: Sequence[Item], bounded: bool, inside: bool, fold: bool) -> None:
+    low, high, body = argument
+    if high is op.MAXREPEAT and bounded:
+        raise NotLinear("has a repeat without an upper bound; write {1,200} for +, {0,200} for *")
+    if bounded and high > WIDEST:
+        raise NotLinear(f"has a repeat of more than {WIDEST}")
+    if inside and low != high:
+        raise NotLinear("has a repeat of varying length inside a repeat")
+    many = high is op.MAXREPEAT or high > 1
+    _sequence(list(body), bounded, inside or (many and low != high) or (many and _length_varies(body)), fold)
+    if not bounded or (high is not op.MAXREPEAT and high - low <= NARROW):
+        return  # a name is short: what is not nested stays cheap
+    own = _characters(body, fold)
+    for item in after:
+        if own & _first(item, fold):
+            raise NotLinear("has a wide repeat followed by what the repeat itself matches")
+        if _mandatory(item):
+            break
+
+
+def _length_varies(items: Any) -> bool:
+    low, high = items.getwidth()
+    return bool(low != high)
+
+
+def _mandatory(item: Item) -> bool:
+    kind, argument = item
+    if kind is op.AT:
+        return False
+    if kind in REPEATS:
+        return bool(argument[0] > 0 and any(_mandatory(i) for i in argument[2]))
+    if kind is op.SUBPATTERN:
+        return any(_mandatory(i) for i in argument[3])
+    if kind is op.BRANCH:
+        return all(any(_mandatory(i) for i in branch) for branch in argument[1])
+    return True
+
+
+# ---------------------------------------------------------------- character sets: code points below 128, and 128 for all others
+
+EVERY = frozenset(range(129))
+DIGITS = frozenset(range(48, 58))
+SPACES = frozenset([9, 10, 11, 12, 13, 32, 28, 29, 30, 31, 128])
+WORD = frozenset([*range(48, 58), *range(65, 91), 95, *range(97, 123), 128])
+CATEGORIES = {
+    op.CATEGORY_DIGIT: DIGITS | {128},
+    op.CATEGORY_NOT_DIGIT: EVERY - DIGITS,
+    op.CATEGORY_SPACE: SPACES,
+    op.CATEGORY_NOT_SPACE: EVERY - (SPACES - {128}),
+    op.CATEGORY_WORD: WORD,
+    op.CATEGORY_NOT_WORD: EVERY - (WORD - {128}),
+}
+
+
+def _code(point: int, fold: bool) -> frozenset[int]:
+    codes = {min(point, 128)}
+    if fold:
+        codes |= {min(ord(c), 128) for c in chr(point).lower() + chr(point).upper()}
+    return frozenset(codes)
+
+
+def _class(members: Sequence[Item], fold: bool) -> frozenset[int]:
+    found: set[int] = set()
+    negated = False
+    for kind, argument in members:
+        if kind is op.NEGATE:
+            negated = True
+        elif kind is op.LITERAL:
+            found |= _code(argument, fold)
+        elif kind is op.RANGE:
+            low, high = argument
+            for point in range(low, min(high, 127) + 1):
+                found |= _code(point, fold)
+            if high > 127:
+                found.add(128)
+        elif kind is op.CATEGORY:
+            found |= CATEGORIES[argument]
+    return EVERY - (found - {128}) if negated else frozenset(found)
+
+
+def _single(kind: Any, argument: Any, fold: bool) -> frozenset[int] | None:
+    if kind is op.LITERAL:
+        return _code(argument, fold)
+    if kind is op.NOT_LITERAL:
+        return EVERY - (_code(argument, fold) - {128})
+    if kind is op.IN:
+        return _class(argument, fold)
+    if kind is op.ANY:
+        return EVERY - {10}
+    return None
+
+
+def _first(item: Item, fold: bool) -> frozenset[int]:
+    """Characters that a match of ``item`` can begin with."""
+    kind, argument = item
+    single = _single(kind, argument, fold)
+    if single is not None:
+        return single
+    if kind in REPEATS:
+        return _first_of(argument[2], fold)
+    if kind is op.SUBPATTERN:
+        return _first_of(argument[3], fold)
+    if kind is op.ATOMIC_GROUP:
+        return _first_of(argument, fold)
+    if kind is op.BRANCH:
+        return frozenset().union(*(_first_of(branch, fold) for branch in argument[1]))
+    return frozenset()
+
+
+def _first_of(items: Any, fold: bool) -> frozenset[int]:
+    found: frozenset[int] = frozenset()
+    for item in items:
+        found |= _first(item, fold)
+        if _mandatory(item):
+            break
+    return found
+
+
+def _characters(items: Any, fold: bool) -> frozenset[int]:
+    """Characters that can occur anywhere in a match."""
+    found: frozenset[int] = frozenset()
+    for kind, argument in items:
+        single = _single(kind, argument, fold)
+        if single is not None:
+            found |= single
+        elif kind in REPEATS:
+            found |= _characters(argument[2], fold)
+        elif kind is op.SUBPATTERN:
+            found |= _characters(argument[3], fold)
+        elif kind is op.ATOMIC_GROUP:
+            found |= _characters(argument, fold)
+        elif kind is op.BRANCH:
+            found = found.union(*(_characters(branch, fold) for branch in argument[1]))
+    return found
+
+
+# ---------------------------------------------------------------- words that every match contains
+
+
+def required(pattern: str, separators: str = "", prefer: Iterable[str] = ()) -> frozenset[str]:
+    """Lower-case words of which every match holds at least one; empty when there is no such set.
+
+    A run is cut at ``separators``: names are matched with ``_`` between words that their source may write otherwise.
+    Where there is a choice, words that contain a preferred one are taken, else the longest.
+    """
+    best = _required(list(parser.parse(pattern)), separators, tuple(prefer))
+    return frozenset(best or ())
+
+
+def _flat(items: Sequence[Item]) -> Iterator[Item]:
+    """The items with groups that only group taken apart."""
+    for kind, argument in items:
+        if kind is op.SUBPATTERN:
+            yield from _flat(list(argument[3]))
+        else:
+            yield kind, argument
+
+
+def _runs(items: Sequence[Item], separators: str) -> Iterator[str]:
+    run = ""
+    for kind, argument in items:
+        if kind is op.LITERAL and chr(argument) not in separators:
+            run += chr(argument).lower()
+        else:
+            yield run
+            run = ""
+    yield run
+
+
+def _literals_before(items: Sequence[Item], at: int) -> Sequence[Item]:
+    start = at
+    while start and items[start - 1][0] is op.LITERAL:
+        start -= 1
+    return items[start:at]
+
+
+def _required(items: Sequence[Item], separators: str, prefer: tuple[str, ...]) -> set[str] | None:
+    items = list(_flat(items))
+    options = [{run} for run in _runs(items, separators) if len(run) > 1]
+    for at, (kind, argument) in enumerate(items):
+        inner: set[str] | None = None
+        if kind in REPEATS and argument[0] > 0:
+            inner = _required(list(argument[2]), separators, prefer)
+        elif kind is op.BRANCH:
+            lead = _literals_before(items, at)  # the parser takes what all branches begin with out of them
+            branches = [_required([*lead, *branch], separators, prefer) for branch in argument[1]]
+            inner = {word for b in branches if b for word in b} if all(branches) else None
+        if inner:
+            options.append(inner)
+
+    def worth(words: set[str]) -> tuple[bool, int, int]:
+        return all(any(p in w for p in prefer) for w in words), min(len(w) for w in words), -len(words)
+
+    return max(options, key=worth, default=None)
+
+
+def with_bounds(pattern: str, most: int = 512) -> str:
+    """The same pattern with an upper bound on each repeat that had none: for patterns that come from elsewhere."""
+    out, at, in_class = [], 0, False
+    while at < len(pattern):
+        char = pattern[at]
+        if char == "\\":
+            out.append(pattern[at : at + 2])
+            at += 2
+            continue
+        if in_class:
+            in_class = char != "]"
+        elif char == "[":
+            in_class = True
+            opening = re.match(r"\[\^?\]?", pattern[at:])
+            assert opening
+            char = opening.group()
+        elif char in "+*":
+            char = f"{{{int(char == '+')},{most}}}"
+        elif char == "{" and (open_ended := re.match(r"\{(\d+),\}", pattern[at:])):
+            out.append(f"{{{open_ended.group(1)},{max(int(open_ended.group(1)), most)}}}")
+            at += open_ended.end()
+            continue
+        out.append(char)
+        at += len(char) if pattern.startswith(char, at) else 1
+    return "".join(out)
