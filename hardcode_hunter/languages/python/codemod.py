@@ -9,10 +9,10 @@ import libcst as cst
 
 from hardcode_hunter.languages.python import imports, planner, proof, values
 from hardcode_hunter.languages.python.bindings import Names
-from hardcode_hunter.languages.python.layout import Undecodable
+from hardcode_hunter.languages.python.layout import Layout, Undecodable
 from hardcode_hunter.languages.python.operations import NodeChange, Operation, Splice
 from hardcode_hunter.languages.python.reasons import Unchanged, sentence
-from hardcode_hunter.languages.python.tree import Place, Tree, locate, opened
+from hardcode_hunter.languages.python.tree import Place, Tree, elsewhere, locate, opened, round_trip
 from hardcode_hunter.languages.python.workbench import Workbench
 from hardcode_hunter.model import Change, Edit, Replacement, Rewrite, Skip, Source, Span, content_hash
 from hardcode_hunter.plugins import Rewriting
@@ -33,11 +33,16 @@ class _Result:
 class Applying(cst.CSTTransformer):
     """Makes the planned changes of nodes, each at the node that was located."""
 
-    def __init__(self, changes: Iterable[tuple[cst.CSTNode, NodeChange]]) -> None:
+    def __init__(self, tree: Tree, changes: Iterable[tuple[cst.CSTNode, NodeChange]]) -> None:
         super().__init__()
+        self._positions = tree.positions
         self._changes: dict[cst.CSTNode, list[NodeChange]] = {}
         for node, change in changes:
             self._changes.setdefault(node, []).append(change)
+        self._lines = sorted({self._positions[node].start.line for node in self._changes})
+
+    def on_visit(self, node: cst.CSTNode) -> bool:
+        return not elsewhere(node, self._positions, self._lines)
 
     def on_leave(self, original_node: cst.CSTNode, updated_node: cst.CSTNode) -> cst.CSTNode:  # type: ignore[override]
         for change in self._changes.get(original_node, ()):
@@ -153,7 +158,7 @@ def _proven(tree: Tree, path: str, operations: Sequence[Operation], rewriting: R
     result = _made(tree, path, operations, rewriting)
     proof.prove(tree.layout, result.data, result.splices)
     try:
-        opened(result.data)
+        round_trip(result.data, Layout.of(result.data))
     except Unchanged:
         raise Unchanged("proof-again") from None
     return result
@@ -172,7 +177,7 @@ def _made(tree: Tree, path: str, operations: Sequence[Operation], rewriting: Rew
     planned = imports.insertions(tree, needed, definition, limit) if needed or definition else []
     changes = [change for operation in operations for change in operation.changes]
     try:
-        module = imports.inserted(tree.module.visit(Applying(changes)), planned)
+        module = imports.inserted(tree.module.visit(Applying(tree, changes)), planned)
         data = module.bytes
         edits = _edits(tree, operations, imports.splices(tree, planned))
     except (cst.CSTValidationError, cst.ParserSyntaxError, Undecodable, UnicodeError):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 import sys
 import warnings
-from collections.abc import Iterable, Mapping
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import libcst as cst
@@ -14,6 +15,9 @@ from libcst.metadata import CodeRange, MetadataWrapper, PositionProvider, Whites
 from hardcode_hunter.languages.python.layout import Layout, Undecodable
 from hardcode_hunter.languages.python.reasons import Unchanged
 from hardcode_hunter.model import Span
+
+DEEPEST = 2000
+"""Nodes of Python's syntax tree inside one another: LibCST takes time that grows with the square of it, and in the end dies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,27 +104,57 @@ def opened(data: bytes) -> Tree:
     except Undecodable:
         raise Unchanged("undecodable") from None
     syntax = parsed(layout.text)
+    if depth(syntax) > DEEPEST:
+        raise Unchanged("too-deep")
+    wrapper = MetadataWrapper(round_trip(data, layout), unsafe_skip_copy=True)
+    return Tree(data, layout, syntax, wrapper, wrapper.resolve(PositionProvider))
+
+
+def depth(tree: ast.AST) -> int:
+    """How many nodes stand inside one another, counted without recursion."""
+    deepest = 0
+    todo = [(tree, 1)]
+    while todo:
+        node, level = todo.pop()
+        deepest = max(deepest, level)
+        todo += [(child, level + 1) for child in ast.iter_child_nodes(node)]
+    return deepest
+
+
+def round_trip(data: bytes, layout: Layout) -> cst.Module:
+    """LibCST's tree of the file, which gives back the very same bytes. Raises :class:`Unchanged`."""
     try:
         module = cst.parse_module(data)
-        exact = module.bytes == data and module.code == layout.text
+        exact = module.code == layout.text and module.bytes == data
     except (RecursionError, MemoryError):
         raise Unchanged("too-deep") from None
     except Exception:  # a parser's own text may quote the source
         exact = False
     if not exact:
         raise Unchanged("no-round-trip")
-    wrapper = MetadataWrapper(module, unsafe_skip_copy=True)
-    return Tree(data, layout, syntax, wrapper, wrapper.resolve(PositionProvider))
+    return module
+
+
+def elsewhere(node: cst.CSTNode, positions: Mapping[cst.CSTNode, CodeRange], lines: Sequence[int]) -> bool:
+    """Whether a statement covers none of the ``lines`` (ascending): a visitor need not look into it."""
+    if not isinstance(node, (cst.SimpleStatementLine, cst.BaseCompoundStatement)):
+        return False
+    place = positions[node]
+    first = place.start.line
+    if isinstance(node, (cst.FunctionDef, cst.ClassDef)) and node.decorators:
+        first = min(first, positions[node.decorators[0]].start.line)
+    at = bisect_left(lines, first)
+    return at == len(lines) or lines[at] > place.end.line
 
 
 class _Locator(cst.CSTVisitor):
     """Finds the outermost expression at each wanted place, keeping its ancestors on a stack of its own."""
 
-    METADATA_DEPENDENCIES = (PositionProvider,)
-
     def __init__(self, tree: Tree, wanted: Iterable[Span]) -> None:
         super().__init__()
         self._places = {(*tree.layout.place(span.start), *tree.layout.place(span.end)): span for span in wanted}
+        self._lines = sorted({tree.layout.place(span.start)[0] for span in self._places.values()})
+        self._positions = tree.positions
         self._statements: dict[cst.CSTNode, int] = {node: i for i, node in enumerate(tree.module.body)}
         self._stack: list[cst.CSTNode] = []
         self._statement = -1
@@ -128,12 +162,14 @@ class _Locator(cst.CSTVisitor):
 
     def on_visit(self, node: cst.CSTNode) -> bool:
         self._statement = self._statements.get(node, self._statement)
+        self._stack.append(node)
+        if elsewhere(node, self._positions, self._lines):
+            return False
         if isinstance(node, cst.BaseExpression):
-            place = self.get_metadata(PositionProvider, node)
+            place = self._positions[node]
             span = self._places.get((place.start.line, place.start.column, place.end.line, place.end.column))
             if span is not None and span not in self.found:
-                self.found[span] = Place(node, tuple(reversed(self._stack)), span, self._statement)
-        self._stack.append(node)
+                self.found[span] = Place(node, tuple(reversed(self._stack[:-1])), span, self._statement)
         return True
 
     def on_leave(self, original_node: cst.CSTNode) -> None:
@@ -143,7 +179,7 @@ class _Locator(cst.CSTVisitor):
 def locate(tree: Tree, wanted: Iterable[Span]) -> Mapping[Span, Place]:
     """Each of the ``wanted`` spans (in characters) at which exactly one expression stands, slices compared."""
     locator = _Locator(tree, wanted)
-    tree.wrapper.visit(locator)
+    tree.module.visit(locator)
     text = tree.layout.text
     found = {}
     for span, place in locator.found.items():

@@ -1,0 +1,192 @@
+"""The rewrite stage: languages dispatched, modules generated, dependencies added; and the process that shields it from the parser."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+from collections.abc import Mapping
+
+import pytest
+
+from hardcode_hunter import rewrite
+from hardcode_hunter.languages.python import PYTHON
+from hardcode_hunter.languages.python.reasons import Unchanged
+from hardcode_hunter.languages.python.rewrite import rewrite as rewrite_python
+from hardcode_hunter.languages.python.worker import WORKER, Worker
+from hardcode_hunter.model import (
+    Access,
+    Home,
+    LiteralType,
+    Plaintext,
+    Position,
+    Replacement,
+    Rewrite,
+    Shape,
+    Source,
+    Span,
+)
+from hardcode_hunter.plugins import Language, Rewriting
+from hardcode_hunter.retrievers.boto3 import BOTO3
+from hardcode_hunter.retrievers.helper import HELPER
+
+LITERAL = b'"hunter-orders-2019"'
+ACCESS = Access("shop-db", "shop", "production/shop/shop-db", "production", {"production": "production/shop/shop-db"}, Home.SECRETS_MANAGER, "json", "password")
+
+
+def _row(path: str, data: bytes, finding: str = "f", **changes: object) -> Replacement:
+    at = data.index(LITERAL)
+    span = Span(at, at + len(LITERAL))
+    row = Replacement(finding, "a-rule", path, 1, "PASSWORD", 0, span, Shape.WHOLE, LiteralType.STR, Position.ASSIGNMENT, "shop-db", "password")
+    return row
+
+
+def _rewriting(modules: Mapping[str, str]) -> Rewriting:
+    return Rewriting({("shop-db", "password"): ACCESS}, HELPER, modules)
+
+
+def _run(files: Mapping[str, bytes]) -> tuple[Mapping[str, bytes], rewrite.Placement, tuple[tuple[object, ...], ...]]:
+    sources = {path: Source(path, data, "python" if path.endswith(".py") else "") for path, data in files.items()}
+    rows = [_row(path, data, f"finding of {path}") for path, data in files.items() if LITERAL in data]
+    placement = rewrite.place(sources, rows)
+    changes, skips, unmet = rewrite.rewrite(sources, rows, _rewriting(placement.modules), {"python": PYTHON}, placement.files)
+    after = {c.path: c.result(files.get(c.path, b"")) for c in changes}
+    return after, placement, (changes, skips, unmet)
+
+
+def test_one_helper_for_each_root() -> None:
+    files = {
+        "shop/__init__.py": b"",
+        "shop/db.py": b"PASSWORD = " + LITERAL + b"\n",
+        "shop/mail.py": b"from shop import db\nPASSWORD = " + LITERAL + b"\n",
+        "jobs/report.py": b"PASSWORD = " + LITERAL + b'\nif __name__ == "__main__":\n    print()\n',
+        "requirements.txt": b"flask\n",
+    }
+    after, _, (changes, skips, unmet) = _run(files)
+    assert skips == () and unmet == ()
+    assert set(after) == {"shop/db.py", "shop/mail.py", "jobs/report.py", "secret_store.py", "jobs/secret_store.py", "requirements.txt"}
+    assert after["secret_store.py"] == after["jobs/secret_store.py"]
+    assert b'"shop-db"' in after["secret_store.py"]
+    assert after["requirements.txt"] == b"flask\nboto3\n"
+    assert after["shop/mail.py"] == b'from shop import db\nfrom secret_store import get_secret\nPASSWORD = get_secret("shop-db", "password")\n'
+    assert len({c.path for c in changes}) == len(changes)  # type: ignore[attr-defined]
+
+
+def test_a_second_run_does_nothing() -> None:
+    files = {"app.py": b"PASSWORD = " + LITERAL + b"\n", "requirements.txt": b"flask\n"}
+    after, _, _ = _run(files)
+    again, placement, (changes, skips, unmet) = _run({**files, **after})
+    assert (again, changes, skips, unmet) == ({}, (), (), ())
+    assert placement.modules == {}
+
+
+def test_a_generated_module_is_brought_up_to_date() -> None:
+    assert HELPER.module is not None
+    old = HELPER.module([]).encode()
+    after, _, _ = _run({"app.py": b"PASSWORD = " + LITERAL + b"\n", "secret_store.py": old})
+    assert b'"shop-db"' in after["secret_store.py"]
+    new = after["secret_store.py"]
+    after, _, _ = _run({"app.py": b"PASSWORD = " + LITERAL + b"\n", "secret_store.py": new})
+    assert "secret_store.py" not in after
+
+
+def test_inline_retriever_generates_nothing() -> None:
+    data = b"PASSWORD = " + LITERAL + b"\n"
+    rewriting = Rewriting({("shop-db", "password"): ACCESS}, BOTO3, {})
+    changes, skips, unmet = rewrite.rewrite({"a.py": Source("a.py", data, "python")}, [_row("a.py", data)], rewriting, {"python": PYTHON})
+    assert [c.path for c in changes] == ["a.py"] and skips == () and unmet == ("boto3",)
+
+
+def test_nothing_is_silent() -> None:
+    """A file that is gone and a language without a rewriter are skips."""
+    data = b"x: " + LITERAL
+    reported = Language("yaml", "YAML", lambda source, hits: pytest.fail("not called"))
+    rows = [_row("a.yaml", data, "one"), _row("gone.py", data, "two")]
+    _, skips, _ = rewrite.rewrite({"a.yaml": Source("a.yaml", data, "yaml")}, rows, _rewriting({}), {"yaml": reported})
+    assert {s.finding: s.code for s in skips} == {"one": "no-rewriter", "two": "no-source"}
+
+
+def test_a_language_may_be_given_its_whole_tree() -> None:
+    seen: list[set[str]] = []
+
+    def whole(sources: Mapping[str, Source], rows: object, rewriting: Rewriting) -> Mapping[str, Rewrite]:
+        seen.append(set(sources))
+        return {}
+
+    language = Language("x", "X", lambda source, hits: pytest.fail("not called"), rewrite_tree=whole)
+    data = b"x = " + LITERAL
+    sources = {"a.x": Source("a.x", data, "x"), "b.x": Source("b.x", b"", "x"), "c.py": Source("c.py", b"", "python")}
+    rewrite.rewrite(sources, [_row("a.x", data)], _rewriting({}), {"x": language})
+    assert seen == [{"a.x", "b.x"}]
+
+
+# ---------------------------------------------------------------- the shield
+
+HOSTILE = {
+    "ten thousand parentheses": b"x = " + b"(" * 10_000 + b"1" + b")" * 10_000 + b"\n",
+    "a sum of ten thousand": b"x = " + b"+".join([b"'a'"] * 10_000) + b"\n",
+    "ten thousand pieces": b"x = (" + b"\n".join([b"'a'"] * 10_000) + b")\n",
+    "a chain of ten thousand attributes": b"x = a" + b".b" * 10_000 + b"\n",
+    "Python 2": b'print "x"\n',
+    "a NUL byte": b"x = 1\0\n",
+    "not UTF-8": b"x = '\xff'\n",
+    "an unknown encoding": b"# coding: klingon\n",
+    "a leading form feed": b"\x0cx = 1\n",
+    "CR only": b"x = 1\ry = 2\r",
+    "a stateful encoding": b"# coding: utf-7\nx = '+AGE-'\n",
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_file_is_a_skip_and_the_next_one_is_rewritten(name: str) -> None:
+    separator = b"\r" if name == "CR only" else b"\n"
+    data = HOSTILE[name] + b"PASSWORD = " + LITERAL + separator
+    result = rewrite_python(Source("a.py", data, "python"), [_row("a.py", data)], _rewriting({"a.py": "secret_store"}))
+    assert result.change is None
+    assert {s.code for s in result.skips} <= {"no-syntax", "undecodable", "no-round-trip", "too-deep", "timed-out", "crashed"}
+    assert all("hunter" not in s.why for s in result.skips)
+    good = b"PASSWORD = " + LITERAL + b"\n"
+    assert rewrite_python(Source("a.py", good, "python"), [_row("a.py", good)], _rewriting({"a.py": "secret_store"})).change is not None
+
+
+def test_worker_that_is_killed_is_replaced() -> None:
+    good = b"PASSWORD = " + LITERAL + b"\n"
+    source, rows = Source("a.py", good, "python"), [_row("a.py", good)]
+    assert rewrite_python(source, rows, _rewriting({"a.py": "secret_store"})).change is not None
+    assert WORKER._process is not None
+    os.kill(WORKER._process.pid, signal.SIGKILL)
+    WORKER._process.wait(30)
+    assert rewrite_python(source, rows, _rewriting({"a.py": "secret_store"})).change is not None
+
+
+def test_worker_that_is_late_is_stopped() -> None:
+    data = b"x = 1\n" * 50_000 + b"PASSWORD = " + LITERAL + b"\n"
+    worker = Worker()
+    with pytest.raises(Unchanged) as caught:
+        worker.rewrite(Source("a.py", data, "python"), [_row("a.py", data)], _rewriting({"a.py": "secret_store"}), 0.05)
+    assert caught.value.code == "timed-out"
+    assert worker._process is None
+
+
+def test_worker_does_not_load_modules_of_the_scanned_tree(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The working directory may be a hostile repository with a ``libcst.py`` of its own."""
+    from pathlib import Path
+
+    assert isinstance(tmp_path, Path)
+    (tmp_path / "libcst.py").write_text("raise SystemExit(1)\n")
+    (tmp_path / "json.py").write_text("raise SystemExit(1)\n")
+    monkeypatch.chdir(tmp_path)
+    good = b"PASSWORD = " + LITERAL + b"\n"
+    worker = Worker()
+    try:
+        assert worker.rewrite(Source("a.py", good, "python"), [_row("a.py", good)], _rewriting({"a.py": "secret_store"}), 60).change is not None
+    finally:
+        worker._stop()
+
+
+def test_no_plaintext_value_crosses_over() -> None:
+    with pytest.raises(TypeError):
+        pickle.dumps(Plaintext("hunter-orders-2019"))
+    good = b"PASSWORD = " + LITERAL + b"\n"
+    result = rewrite_python(Source("a.py", good, "python"), [_row("a.py", good)], _rewriting({"a.py": "secret_store"}))
+    assert b"hunter-orders" not in pickle.dumps(result)
