@@ -268,6 +268,17 @@ def test_importing_the_stage_loads_no_heavy_library() -> None:
     assert not loaded & {"jinja2", "cfnlint", "boto3", "libcst", "yaml"}
 
 
+def test_our_own_scan_finds_nothing_in_what_we_generate() -> None:
+    """What is generated is scanned with the rest of the repository from then on."""
+    import subprocess
+    import sys
+
+    command = [sys.executable, "-m", "hardcode_hunter", "scan", "--isolated", "--min-confidence", "low"]
+    folders = [str(FIXTURES / infrastructure) for infrastructure in ("cloudformation", "terraform")]
+    done = subprocess.run([*command, *folders], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_only_what_was_let_through_rotates() -> None:
     of = plan(database(), database("stock-db"))
     template = parsed(texts(of, frozenset({"stock-db"}))[TEMPLATE])
@@ -407,6 +418,29 @@ def test_commands_are_shell_that_fails_on_what_is_missing(tmp_path: Path) -> Non
     assert {f"{name}=given,for,{name}" for name in deployment.required} <= set(said.stdout.splitlines())
 
 
+def test_the_packaging_commands_make_a_package_that_has_the_handler_at_its_top(tmp_path: Path) -> None:
+    """As written on the page, with a pip that installs nothing from anywhere."""
+    import subprocess
+    import sys
+    import zipfile
+
+    of = plan(database(), infrastructure="terraform")
+    for path, body in texts(of).items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(body)
+    (tmp_path / "bin").mkdir()
+    shim = tmp_path / "bin" / "python3"
+    install = 'while [ "$1" != --target ]; do shift; done; mkdir -p "$2/driver"; touch "$2/driver/__init__.py"; exit 0'
+    shim.write_text(f'#!/bin/sh\nif [ "$2" = pip ]; then {install}; fi\nexec "{sys.executable}" "$@"\n')
+    shim.chmod(0o755)
+    (deployment,) = deployments(of)
+    commands = deployment.rotation.partition("terraform -chdir")[0]
+    environment = {"PATH": f"{tmp_path}/bin:/usr/bin:/bin", "TMPDIR": str(tmp_path)}
+    subprocess.run(["bash", "-euc", commands], cwd=tmp_path, env=environment, capture_output=True, check=True)
+    with zipfile.ZipFile(tmp_path / f"migration/prod/rotation/{ROTATION}.zip") as package:
+        assert {"lambda_function.py", "driver/__init__.py"} <= set(package.namelist())
+
+
 def test_adopted_secrets_are_stored_before_the_stack_looks_for_them() -> None:
     page = _page(plan(database(), order=Order.ADOPT))
     assert page.index("Store the live values") < page.index("Deploy the shell")
@@ -435,6 +469,7 @@ REFUSED = {
     "'../x': the name becomes a folder": plan(database(environment="../x"), environments=(replace(PROD, name="../x"),)),
     "'account' must be 12 digits": plan(environments=(replace(PROD, account="12"),)),
     "'region' is no AWS region": plan(environments=(replace(PROD, region="mars"),)),
+    "'name-template' may hold": plan(environments=(replace(PROD, name_template="{stage}/{secret}"),)),
     "a tag holds '{{resolve:'": plan(environments=(replace(PROD, tags={"a": "{{resolve:ssm:/x}}"}),)),
     "does not begin with aws:": plan(environments=(replace(PROD, tags={"aws:x": "y"}),)),
     "its name may hold letters": plan(database("ord${ers}")),

@@ -30,7 +30,9 @@ def path(stack: Stack, shard: Shard) -> str:
 
 
 def stack_name(stack: Stack, shard: Shard) -> str:
-    return f"{stack.slug}-secrets{shard.suffix}"
+    """Name of the stack; one must begin with a letter (CloudFormation, CreateStack: StackName)."""
+    name = f"{stack.slug}-secrets{shard.suffix}"
+    return name if name[0].isalpha() else f"s-{name}"
 
 
 def template(stack: Stack, shard: Shard) -> str:

@@ -55,7 +55,7 @@ def _people(stack: Stack, shard: Shard) -> Iterable[Parameter]:
     )
     yield Parameter(
         "DeployerArns",
-        "ARNs of the roles that deploy this template, now and later; they can read no value.",
+        "ARNs of the roles that deploy this template, CloudFormation's own included when it has one; they can read no value.",
         arns,
         _IAM_ARN,
     )
@@ -126,7 +126,7 @@ def _rotation_parameters(stack: Stack, shard: Shard) -> Iterable[Parameter]:
     )
     yield Parameter(
         "RotationCodeBucket",
-        "Bucket that holds the packages of the rotation functions; needed when rotation runs.",
+        "Bucket, in this region, that holds the packages of the rotation functions; needed when rotation runs.",
         default=UNSET,
     )
     for function in shard.functions:

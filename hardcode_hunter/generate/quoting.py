@@ -18,7 +18,7 @@ from hardcode_hunter.errors import UsageError
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-WIDTH = 110
+WIDTH = 150
 """Columns up to which a list or an intrinsic function is written on one line."""
 
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_/.-]*(?:::?[A-Za-z*][A-Za-z0-9_*]*)*\Z")
@@ -70,7 +70,7 @@ def _yaml_escape(char: str) -> str:
 
 def yaml_value(value: object, indent: int = 0) -> str:
     """``value`` in block style, to stand after ``key:`` at column ``indent`` of its parent: begins with a space or a newline."""
-    flow = None if isinstance(value, list | tuple | dict) else _flow(value)
+    flow = None if _rows(value) else _flow(value)
     if flow is not None and (indent + len(flow) <= WIDTH or isinstance(getattr(value, "value", value), str)):
         return " " + flow
     if isinstance(value, Tag):
@@ -82,6 +82,11 @@ def yaml_value(value: object, indent: int = 0) -> str:
         return "".join(f"\n{pad}{yaml_string(str(k))}:{yaml_value(v, indent + 2)}" for k, v in value.items())
     assert isinstance(value, Sequence)
     return "".join(f"\n{pad}-{_yaml_item(v, indent + 2)}" for v in value)
+
+
+def _rows(value: object) -> bool:
+    """Whether ``value`` is a list that is read better one member a line: a long one, or one of anything but words."""
+    return isinstance(value, list | tuple) and (len(value) > 3 or not all(isinstance(v, str) for v in value))
 
 
 def _yaml_item(value: object, indent: int) -> str:

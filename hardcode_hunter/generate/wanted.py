@@ -349,6 +349,11 @@ def _check_environment(environment: Environment) -> None:
         raise UsageError(f"{where}: 'account' must be 12 digits")
     if environment.region and not re.fullmatch(r"[a-z]{2}(-[a-z]+)+-[0-9]", environment.region):
         raise UsageError(f"{where}: 'region' is no AWS region, such as eu-central-1")
+    try:
+        environment.secret_name("application", "secret")
+    except (KeyError, IndexError, ValueError, AttributeError):
+        known = "{environment}, {application} and {secret}"
+        raise UsageError(f"{where}: 'name-template' may hold {known} and no other braces") from None
     for key, value in environment.tags.items():
         if not 1 <= len(key) <= 128 or len(value) > 256 or key.lower().startswith("aws:"):
             raise UsageError(
