@@ -62,8 +62,8 @@ def allowed(
 def _names(statement: Policy, request: Request) -> bool:
     """Whether the principal itself is named, not only its account."""
     principal = statement["Principal"]
-    return (
-        principal == "*" or (request.principal in _list(principal.get("AWS")) and not request.principal.endswith(":root"))
+    return principal == "*" or (
+        request.principal in _list(principal.get("AWS")) and not request.principal.endswith(":root")
     )
 
 
