@@ -1,18 +1,22 @@
-"""The forms in which one value can stand in a file, and files with every form of a value masked."""
+"""The forms in which a value can stand in a file: found in one pass, masked in a diff."""
 
 from __future__ import annotations
 
 import base64
+import difflib
 import json
 import re
 import urllib.parse
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from html import escape
 
-from hardcode_hunter.diff import masked_diff
-from hardcode_hunter.model import MASK, Change, Edit, Plaintext, Span
+from hardcode_hunter.model import MASK, Plaintext
+from hardcode_hunter.ruleset import PUBLIC_ROLES
 
-SHORT = 4  # characters: shorter values are masked only where they stand alone, or half of a file would be asterisks
+SHORT = 4  # characters: shorter values are masked only where they stand alone, or half of a file would be asterisks; nor searched for
+STRONG = 8  # characters: a shorter value stands in a file by chance too often
+WORD = 20  # letters: no word of a dictionary is longer
 LEAST_BASE64 = 6  # bytes of a value that leave at least 6 characters that are the same at every alignment
 
 
@@ -85,5 +89,83 @@ def masked(data: bytes, values: Iterable[Plaintext]) -> bytes:
 def difference(path: str, old: bytes, new: bytes, hidden: Iterable[Plaintext]) -> str:
     """A unified diff in which no form of ``hidden`` shows."""
     values = tuple(hidden)
-    before, after = masked(old, values), masked(new, values)
-    return masked_diff(Change(path, "", (Edit(Span(0, len(before)), after),)), before, ())
+    before, after = (masked(data, values).decode("utf-8", "replace").splitlines() for data in (old, new))
+    lines = difflib.unified_diff(before, after, f"a/{path}", f"b/{path}", lineterm="")
+    return "".join(f"{line}\n" for line in lines)
+
+
+# ---------------------------------------------------------------- searching
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """One encoding of one value. ``counts`` when the value is :func:`strong`: a weak one must stand alone."""
+
+    secret: str
+    key: str
+    encoding: str
+    counts: bool
+
+
+def strong(value: Plaintext) -> bool:
+    """Whether the value is too long and too odd to stand in a file by chance: 8 characters or more, and no dictionary word.
+
+    A word is letters of one case (or with a capital first), up to 20 of them.
+    """
+    text = value.reveal()
+    word = text.isalpha() and len(text) <= WORD and text in (text.lower(), text.upper(), text.capitalize())
+    return len(text) >= STRONG and not word
+
+
+class Needle:
+    """All encodings of all credentials among ``values`` (secret id, key → value). Public fields are left out.
+
+    Each form is searched for with ``bytes.find``: an alternation of 400 forms in one regular expression took 24 times as long on 19 MB.
+    """
+
+    def __init__(self, values: Mapping[tuple[str, str], Plaintext]) -> None:
+        self.forms: dict[bytes, Form] = {}
+        for (secret, key), value in sorted(values.items(), key=lambda row: row[0]):
+            if key in PUBLIC_ROLES or len(value) < SHORT:
+                continue
+            counts = strong(value)
+            for form, encoding in forms(value).items():
+                if counts or encoding == "raw":
+                    self.forms.setdefault(form, Form(secret, key, encoding, counts))
+        self.reach = max((len(form) for form in self.forms), default=0) + 1
+
+    def search(self, read: Callable[[int], bytes], block: int = 8 * 1024 * 1024) -> Iterator[tuple[int, Form]]:
+        """Line and form of each occurrence in what ``read(size)`` gives until it gives nothing: what a block's end cuts is found too.
+
+        Of two occurrences of which one holds the other, the longer is told.
+        """
+        data, line, at, covered = b"", 1, 0, 0  # `line` is the line of data[at]; what starts before `at` was searched
+        while True:
+            more = read(block)
+            data += more
+            end = len(data) if not more else max(at, len(data) - self.reach)
+            for start, form in self._occurrences(data, at, end):
+                if start + len(form) > covered:
+                    line += data.count(b"\n", at, start)
+                    at, covered = start, start + len(form)
+                    yield line, self.forms[form]
+            if not more:
+                return
+            line += data.count(b"\n", at, end)
+            kept = max(end - 1, 0)  # one byte more, for what must not stand before a weak value
+            data, at, covered = data[kept:], end - kept, covered - kept
+
+    def _occurrences(self, data: bytes, at: int, end: int) -> list[tuple[int, bytes]]:
+        """Where forms start in ``data[at:end]``, in order, the longer one first."""
+        found = []
+        for form, meaning in self.forms.items():
+            start = data.find(form, at)
+            while 0 <= start < end:
+                if meaning.counts or _alone(data, start, start + len(form)):
+                    found.append((start, form))
+                start = data.find(form, start + 1)
+        return sorted(found, key=lambda hit: (hit[0], -len(hit[1])))
+
+
+def _alone(data: bytes, start: int, end: int) -> bool:
+    return not any(byte.isalnum() or byte == b"_" for byte in (data[max(start - 1, 0) : start], data[end : end + 1]))

@@ -57,7 +57,7 @@ def _row(
     names = {c.name for c in secret.consumers}
     deployed = f"{len(names & told)} of {len(names)}" if names & told else "not told"
     rotated = _rotated(secret, journal, seen)
-    following = _next(plan, secret, stored, len(origins) - rewritten, bool(names - told), rotated, seen)
+    following = _next(plan, secret, stored, origins & present, bool(names - told), rotated, seen)
     return Row(
         secret.id,
         plan.secret_name(secret),
@@ -88,7 +88,13 @@ def _rotated(secret: Secret, journal: Journal, seen: Observation | None) -> str:
 
 
 def _next(
-    plan: Plan, secret: Secret, stored: str, remaining: int, undeployed: bool, rotated: str, seen: Observation | None
+    plan: Plan,
+    secret: Secret,
+    stored: str,
+    remaining: set[str],
+    undeployed: bool,
+    rotated: str,
+    seen: Observation | None,
 ) -> str:
     if secret.blocked:
         return f"answer in the plan: {secret.blocked[0].ask}"
@@ -98,7 +104,13 @@ def _next(
         empty = plan.order is Order.ADOPT or secret.home is Home.PARAMETER_STORE or (seen is not None and seen.exists)
         return "`hardcode-hunter apply`" if empty else "deploy the stack, then `hardcode-hunter apply`"
     if remaining:
-        return "`hardcode-hunter apply`"
+        skips = [skip for skip in plan.skips if skip.finding in remaining]
+        by_hand = len({skip.finding for skip in skips}) == len(remaining)
+        return (
+            f"move it by hand: {skips[0].path}:{skips[0].line} ({skips[0].code})"
+            if by_hand
+            else "`hardcode-hunter apply`"
+        )
     if rotated == "on":
         return "nothing"
     if undeployed:

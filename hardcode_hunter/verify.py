@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import stat
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from hardcode_hunter.encodings import forms
+from hardcode_hunter.encodings import Needle
 from hardcode_hunter.model import (
     Copy,
+    Exposure,
     Finding,
     Home,
     Left,
@@ -24,13 +25,8 @@ from hardcode_hunter.model import (
     Verdict,
     Verification,
 )
-from hardcode_hunter.ruleset import PUBLIC_ROLES
 
 Values = Mapping[tuple[str, str], Plaintext]
-STRONG = 8  # characters: a shorter value stands in a file by chance too often
-WORD = 20  # letters: no word of a dictionary is longer
-SEARCHED = 4  # characters: shorter values are not looked for at all, only a rule can tell them
-BLOCK = 8 * 1024 * 1024  # bytes
 STORED = (Home.SECRETS_MANAGER, Home.PARAMETER_STORE)
 
 
@@ -46,16 +42,6 @@ class Search:
 # ---------------------------------------------------------------- copies
 
 
-def strong(value: Plaintext) -> bool:
-    """Whether the value is too long and too odd to stand in a file by chance: 8 characters or more, and no dictionary word.
-
-    A word is letters of one case (or with a capital first), up to 20 of them.
-    """
-    text = value.reveal()
-    word = text.isalpha() and len(text) <= WORD and text in (text.lower(), text.upper(), text.capitalize())
-    return len(text) >= STRONG and not word
-
-
 def copies(
     root: Path,
     names: Iterable[str],
@@ -67,9 +53,9 @@ def copies(
     """Searches the files ``names`` (relative to ``root``, of any type) for every credential in ``values``, in every encoding, in one pass.
 
     Public fields (host, user name, database) are not searched for. A copy counts when a rule finds a credential on its line, or when the
-    value is :func:`strong`; others are listed. Links and devices are left out; files that can't be read are problems.
+    value is strong (``encodings.strong``); others are listed. Links and devices are left out; files that can't be read are problems.
     """
-    needle = _Needle(values)
+    needle = Needle(values)
     lines = {
         (f.path, n) for f in findings if f.verdict is not Verdict.TEST_VALUE for n in range(f.line, f.end_line + 1)
     }
@@ -88,7 +74,7 @@ def copies(
         try:
             if stat.S_ISREG(os.fstat(handle).st_mode):
                 files += 1
-                for line, hit in needle.search(handle):
+                for line, hit in needle.search(partial(os.read, handle)):
                     found.add(Copy(name, line, hit.secret, hit.key, hit.encoding, hit.counts or (name, line) in lines))
         except OSError as error:
             problems.append(_unreadable(name, error))
@@ -105,71 +91,20 @@ def _unreadable(name: str, error: OSError) -> Problem:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Form:
-    """One encoding of one value. ``counts`` when the value is strong: a weak one must stand alone."""
-
-    secret: str
-    key: str
-    encoding: str
-    counts: bool
-
-
-class _Needle:
-    """All encodings of all values as one pattern."""
-
-    def __init__(self, values: Values) -> None:
-        self.forms: dict[bytes, _Form] = {}
-        for (secret, key), value in sorted(values.items(), key=lambda row: row[0]):
-            if key in PUBLIC_ROLES or len(value) < SEARCHED:
-                continue
-            counts = strong(value)
-            for form, encoding in forms(value).items():
-                if counts or encoding == "raw":
-                    self.forms.setdefault(form, _Form(secret, key, encoding, counts))
-        self.reach = max((len(form) for form in self.forms), default=0) + 1
-        ordered = sorted(self.forms, key=lambda form: (-len(form), form))
-        self.pattern = re.compile(b"|".join(self._whole(form) for form in ordered)) if ordered else None
-
-    def _whole(self, form: bytes) -> bytes:
-        text = re.escape(form)
-        return text if self.forms[form].counts else rb"(?<![A-Za-z0-9_])" + text + rb"(?![A-Za-z0-9_])"
-
-    def search(self, handle: int) -> Iterator[tuple[int, _Form]]:
-        """Line and form of each occurrence, reading block by block: an occurrence that a block's end cuts is found with the next."""
-        if self.pattern is None:
-            return
-        data, line, at = b"", 1, 0  # `line` is the line of data[at]; what stands before `at` was searched
-        while True:
-            block = os.read(handle, BLOCK)
-            data += block
-            end = len(data) if not block else len(data) - self.reach
-            for match in self.pattern.finditer(data, at):
-                if match.start() >= end:
-                    break
-                line += data.count(b"\n", at, match.start())
-                at = match.start()
-                yield line, self.forms[match[0]]
-                line += data.count(b"\n", at, match.end())
-                at = match.end()
-            if not block:
-                return
-            cut = max(at, end, 0)
-            line += data.count(b"\n", at, cut)
-            kept = max(cut - 1, 0)  # one byte more, for what must not stand before a weak value
-            data, at = data[kept:], cut - kept
-
-
 # ---------------------------------------------------------------- the whole
 
 
 def verify(
-    plan: Plan, findings: Sequence[Finding], observations: Mapping[str, Observation], search: Search
+    plan: Plan,
+    findings: Sequence[Finding],
+    observations: Mapping[str, Observation],
+    search: Search,
+    history: Sequence[Exposure] = (),
 ) -> Verification:
     """What is left of the migration that ``plan`` describes.
 
     ``findings`` are those of a scan of the tree as it is now, ``observations`` what the store says (by secret; one that is absent
-    here could not be asked about), ``search`` the result of :func:`copies`.
+    here could not be asked about), ``search`` the result of :func:`copies`, ``history`` what is known of the repository's past.
     """
     left = [*_unmigrated(plan, findings)]
     unknown = [Left("unreadable", p.path, 0, "", p.message) for p in search.problems]
@@ -202,6 +137,7 @@ def verify(
         listed=tuple(c for c in search.copies if not c.counts),
         unknown=tuple(unknown),
         exposed=tuple(s.id for s in plan.secrets if s.rotation.name == "none" and s.home is not Home.MANAGED),
+        history=tuple(history),
         files=search.files,
     )
 

@@ -21,6 +21,7 @@ from hardcode_hunter.model import (
     Problem,
     Question,
     RotationChoice,
+    Skip,
     Verdict,
     Verification,
 )
@@ -191,6 +192,13 @@ def test_the_row_follows_the_migration(journal: Journal) -> None:
     assert (row(plan, journal).deployed, row(plan, journal).next) == ("1 of 1", "`hardcode-hunter rotate`")
     journal.note("db", "rotation-on")
     assert (row(plan, journal).rotated, row(plan, journal).next) == ("on", "nothing")
+
+
+def test_what_no_rewrite_can_do_is_for_a_person(journal: Journal) -> None:
+    journal.note("db", "stored", version="1")
+    skip = Skip("1" * 16, "settings.py", 4, "decorator", "it is read before the module is loaded")
+    plan = replace(plan_of(ROTATED), skips=(skip,))
+    assert row(plan, journal, (finding(),)).next == "move it by hand: settings.py:4 (decorator)"
 
 
 def test_what_the_store_says_wins_over_the_journal(journal: Journal) -> None:

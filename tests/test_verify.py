@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import os
 import urllib.parse
@@ -14,8 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hardcode_hunter import verify as module
-from hardcode_hunter.encodings import difference, forms, masked
+from hardcode_hunter.encodings import Needle, difference, forms, masked, strong
 from hardcode_hunter.model import (
     MASK,
     Confidence,
@@ -37,7 +37,7 @@ from hardcode_hunter.model import (
     Span,
     Verdict,
 )
-from hardcode_hunter.verify import Search, copies, strong, verify
+from hardcode_hunter.verify import Search, copies, verify
 from tests.test_store import DATABASE, NAME, plan_of
 
 CANARY = 'hunter/"orders" & 2019+ü'
@@ -96,14 +96,7 @@ def test_any_strong_value_is_found_and_masked(value: str, encoding: str, before:
     if encoding == "xml" and "'" in value:
         return  # two ways to write it
     data = before + b"\n" + ENCODED[encoding](value) + b"\n"
-    needle = module._Needle({("s", "password"): Plaintext(value)})
-    reading, writing = os.pipe()
-    with open(writing, "wb") as file:
-        file.write(data)
-    try:
-        assert list(needle.search(reading))
-    finally:
-        os.close(reading)
+    assert list(Needle({("s", "password"): Plaintext(value)}).search(io.BytesIO(data).read))
     hidden = masked(data, [Plaintext(value)])
     assert value.encode() not in hidden
     assert MASK.encode() in hidden
@@ -120,22 +113,32 @@ def test_every_alignment_in_base64_is_told_apart_from_noise() -> None:
 # ---------------------------------------------------------------- where it looks
 
 
-def test_an_occurrence_across_blocks_is_found_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_occurrence_across_blocks_is_found_once(tmp_path: Path) -> None:
     text = b"x\n" * 50 + CANARY.encode() + b"\n" * 7 + CANARY.encode() + b"y" * 90
     (tmp_path / "dump.sql").write_bytes(text)
     whole = copies(tmp_path, ["dump.sql"], VALUES).copies
     assert [c.line for c in whole] == [51, 58]
     for block in (1, 2, 3, 7, 50, 100, len(text) - 1, len(text)):
-        monkeypatch.setattr(module, "BLOCK", block)
-        assert copies(tmp_path, ["dump.sql"], VALUES).copies == whole
+        assert [line for line, _ in Needle(VALUES).search(io.BytesIO(text).read, block)] == [51, 58]
 
 
-def test_a_weak_value_across_blocks_must_stand_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_longer_of_two_values_is_told() -> None:
+    both = {
+        ("a", "password"): Plaintext("hunter-2019"),
+        ("b", "password"): Plaintext("hunter-2019-orders"),
+        ("c", "password"): Plaintext("9-orders!"),
+    }
+    text = b"hunter-2019-orders! hunter-2019\n9-orders!"
+    for block in range(1, len(text) + 2):
+        found = [(line, form.secret) for line, form in Needle(both).search(io.BytesIO(text).read, block)]
+        assert found == [(1, "b"), (1, "c"), (1, "a"), (2, "c")]
+
+
+def test_a_weak_value_across_blocks_must_stand_alone() -> None:
     weak = {("db", "password"): Plaintext("tiger")}
-    (tmp_path / "a").write_bytes(b"scott/tiger tigers xtiger\ntiger")
     for block in (1, 2, 5, 6, 7, 1000):
-        monkeypatch.setattr(module, "BLOCK", block)
-        assert [(c.line, c.counts) for c in copies(tmp_path, ["a"], weak).copies] == [(1, False), (2, False)]
+        found = Needle(weak).search(io.BytesIO(b"scott/tiger tigers xtiger\ntiger").read, block)
+        assert [(line, form.counts) for line, form in found] == [(1, False), (2, False)]
 
 
 def test_links_and_devices_are_left_out_and_unreadable_files_are_told(tmp_path: Path) -> None:

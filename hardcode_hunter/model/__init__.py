@@ -20,7 +20,7 @@ from hardcode_hunter.model.planning import (
     Secret,
     SecretField,
 )
-from hardcode_hunter.model.progress import Copy, Left, Observation, Obstacle, Verification
+from hardcode_hunter.model.progress import Copy, Exposure, Left, Observation, Obstacle, Verification
 from hardcode_hunter.model.source import Candidate, Extraction, Problem, Reference, Sink, Source
 from hardcode_hunter.model.words import (
     Confidence,
@@ -47,6 +47,7 @@ __all__ = [
     "Edit",
     "Environment",
     "Evaluated",
+    "Exposure",
     "Extraction",
     "Field",
     "Finding",

@@ -39,6 +39,28 @@ class Copy:
 
 
 @dataclass(frozen=True, slots=True)
+class Exposure:
+    """A moved value in the history of the repository: in how many commits a file was written with it, from which to which (abbreviated ids).
+
+    ``remote`` when the first of them is on a remote that this repository knows. Rewriting history does not un-leak it.
+    """
+
+    path: str  # empty: in a commit's message
+    secret: str
+    key: str
+    commits: int
+    first: str
+    last: str
+    remote: bool
+
+    def __str__(self) -> str:
+        place = self.path or "a commit message"
+        where = "on a remote" if self.remote else "on no known remote"
+        count = f"{self.commits} commit" + ("" if self.commits == 1 else "s")
+        return f"{place}: held '{self.secret}.{self.key}' in {count}, first {self.first}, last {self.last}, {where}"
+
+
+@dataclass(frozen=True, slots=True)
 class Left:
     """One thing that is left to do, or that could not be checked. ``code``: copy, unmigrated, question, not-stored, lacks-field;
     unreadable, unreachable. ``path`` and ``line`` are empty and 0 where it has no place in the tree."""
@@ -57,12 +79,13 @@ class Left:
 @dataclass(frozen=True, slots=True)
 class Verification:
     """``left`` has to be done; ``listed`` may be chance; ``unknown`` could not be checked; ``exposed`` secrets are never rotated: what
-    leaked of them stays open until somebody renews it where it was issued."""
+    leaked of them stays open until somebody renews it where it was issued. ``history`` is told when it was searched."""
 
     left: tuple[Left, ...] = ()
     listed: tuple[Copy, ...] = ()
     unknown: tuple[Left, ...] = ()
     exposed: tuple[str, ...] = ()
+    history: tuple[Exposure, ...] = ()
     files: int = 0
 
     @property
