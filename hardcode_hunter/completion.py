@@ -11,6 +11,7 @@ from hardcode_hunter import discover, migration, planfile, state
 from hardcode_hunter import rotate as rotating
 from hardcode_hunter import status as statuses
 from hardcode_hunter import verify as verifying
+from hardcode_hunter.detect import digest
 from hardcode_hunter.errors import HardcodeHunterError, UsageError
 from hardcode_hunter.escrow import Escrow
 from hardcode_hunter.generate import Deployment, deployments, generate
@@ -18,6 +19,7 @@ from hardcode_hunter.journal import Journal
 from hardcode_hunter.migration import Tree, Values
 from hardcode_hunter.model import Environment, Home, Observation, Obstacle, Plan, Verification
 from hardcode_hunter.plugins import Rotation, load
+from hardcode_hunter.ruleset import PUBLIC_ROLES
 from hardcode_hunter.store import connect, fetch, observe
 
 STORED = (Home.SECRETS_MANAGER, Home.PARAMETER_STORE)
@@ -61,7 +63,7 @@ def verify(tree: Tree) -> Verification:
     with state.open_state(tree.root) as opened:
         journal, escrow = Journal(opened), Escrow(opened)
         observations, values, unknown = _asked(tree.plan, journal, escrow)
-        values |= migration.live_values(tree.plan, tree.reading)
+        values |= migration.live_values(tree)
         expected = [s.id for s in tree.plan.secrets if s.home in STORED and not s.blocked]
         if expected and not values:
             raise UsageError(f"no value to look for can be read: {'; '.join(dict.fromkeys(unknown)) or 'nothing is stored'}")
@@ -80,7 +82,9 @@ def rotate(tree: Tree, secrets: Sequence[str], force: str = "") -> Switched:
     with state.open_state(tree.root) as opened, opened.lock():
         journal, escrow = Journal(opened), Escrow(opened)
         deployed = {(m.secret, m.details.get("consumer", "")) for m in journal.milestones if m.event == "deployed"}
-        obstacles = rotating.gate(tree.plan, secrets, tree.scan.findings, verification, load("rotations", Rotation), deployed=deployed)
+        digests = _digests(tree, journal, escrow)
+        kinds = load("rotations", Rotation)
+        obstacles = rotating.gate(tree.plan, secrets, tree.scan.findings, verification, kinds, digests=digests, deployed=deployed)
         if obstacles and not force:
             return Switched(obstacles)
         if force:
@@ -94,6 +98,16 @@ def rotate(tree: Tree, secrets: Sequence[str], force: str = "") -> Switched:
         found = deployments(tree.plan, enable_rotation=frozenset(on))
     environments = {tree.plan.secret(name).environment for name in secrets}
     return Switched(obstacles, written, tuple(d for d in found if d.environment in environments))
+
+
+def _digests(tree: Tree, journal: Journal, escrow: Escrow) -> dict[str, frozenset[str]]:
+    """By secret, the digests under this run's key of its values that must not show: a literal that has one is the same credential."""
+    values = _asked(tree.plan, journal, escrow)[1]
+    rows: dict[str, set[str]] = {}
+    for (secret, key), value in values.items():
+        if key not in PUBLIC_ROLES:
+            rows.setdefault(secret, set()).add(digest(tree.reading.key, value.reveal()))
+    return {secret: frozenset(marks) for secret, marks in rows.items()}
 
 
 def record_deployed(root: Path, plan: Plan, secret: str, consumer: str) -> int:

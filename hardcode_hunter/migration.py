@@ -128,13 +128,19 @@ def _bytes(walk: discover.Walk, path: str) -> bytes | None:
     return discover.read(walk, path, keep_binary=True) if (walk.root / path).is_file() else None
 
 
-def live_values(plan: Plan, reading: pipeline.Reading) -> Values:
-    """The value of every field whose literal is still in the code. Raises ``StaleError`` when its places no longer agree."""
-    candidates = {c.fingerprint: c for c in reading.candidates}
+def live_values(tree: Tree) -> Values:
+    """The value of every field whose literal is still in the code. Raises ``StaleError`` when its places no longer agree.
+
+    Where a literal was moved, what now stands under its name (an f-string with a hole, say) is no value of it.
+    """
+    candidates = {c.fingerprint: c for c in tree.reading.candidates}
+    present = {f.id for f in tree.scan.findings}
     values: Values = {}
-    for secret in plan.secrets:
+    for secret in tree.plan.secrets:
         for f in secret.fields:
             for origin in f.origins:
+                if origin.finding and origin.finding not in present:
+                    continue
                 value = pipeline.value(candidates, origin.fingerprint, origin.shape, origin.part)
                 if value is None:
                     continue
@@ -236,14 +242,15 @@ def apply(tree: Tree, *, offline: bool, confirm: Confirm, account: str = "", tie
         outcomes.waiting += [f"secret '{secret.id}': {q.ask}" for q in secret.blocked]
     with state.open_state(tree.root) as opened, opened.lock():
         journal, escrow = Journal(opened), Escrow(opened)
-        values = live_values(tree.plan, tree.reading)
+        values = live_values(tree)
         infrastructure = generate(open_plan, enable_rotation=rotating(journal)) if open_plan.secrets else ()
         outcomes.written += _write(tree, infrastructure, journal, escrow, values)
-        pending = _pending(open_plan, journal)
         if offline:
-            escrow.put({key: value for key, value in values.items() if key[0] in {s.id for s in pending}})
+            moving = {r.secret for r in tree.plan.replacements}
+            escrow.put({key: value for key, value in values.items() if key[0] in moving})
             ready = {s.id for s in open_plan.secrets}
         else:
+            pending = _pending(open_plan, journal)
             ready = _deliver(tree, open_plan, pending, values, opened, journal, outcomes, confirm, account)
         mine = replace(tree.plan, replacements=tuple(r for r in tree.plan.replacements if r.secret in ready))
         preview = rewrite(tree, mine, tiers)

@@ -11,9 +11,20 @@ from pathlib import Path
 from hardcode_hunter import detect, discover, firstpass, link, ruleset, shapes, suppress
 from hardcode_hunter.config import Settings
 from hardcode_hunter.errors import UsageError
-from hardcode_hunter.model import Candidate, Extraction, Finding, Plaintext, Problem, Reference, Scan, Source
+from hardcode_hunter.model import (
+    Candidate,
+    Extraction,
+    Finding,
+    LiteralType,
+    Plaintext,
+    Problem,
+    Reference,
+    Scan,
+    Source,
+)
 from hardcode_hunter.plugins import Hits, Language, load
 
+HOLE = "\0"  # an interpolated part, in the value of a template literal
 Progress = Callable[[int], None]
 
 
@@ -23,6 +34,7 @@ class Reading:
 
     walk: discover.Walk
     rules: ruleset.RuleSet
+    key: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)  # of the findings' digests; lives as long as the run
     candidates: list[Candidate] = field(default_factory=list)
     references: list[Reference] = field(default_factory=list)
     sources: dict[str, Source] = field(default_factory=dict)  # of the files that have candidates
@@ -87,7 +99,7 @@ def scan(paths: Sequence[Path], settings: Settings, root: Path | None = None, pr
     rules = ruleset.load(tuple(Path(folder) for folder in settings.extra_rules))
     _known_rules(rules, (*settings.select, *settings.ignore))
     reading = read(root, paths, settings, rules, progress)
-    found = _wanted(detect.detect(link.link(reading.candidates, reading.references), rules, secrets.token_bytes(32)), settings)
+    found = _wanted(detect.detect(link.link(reading.candidates, reading.references), rules, reading.key), settings)
     kept, hushed = suppress.suppress(found, reading.sources) if settings.suppressions else (found, ())
     result = Scan(
         root=root,
@@ -127,7 +139,8 @@ def value(candidates: Mapping[str, Candidate], finding: str, shape: str, part: s
     candidate = candidates.get(finding)
     if candidate is None:
         return None
-    if not part:
-        return candidate.value
-    parts = shapes.parse(shape, candidate.value.reveal())
-    return next((Plaintext(p.value) for p in parts if p.role == part), None)
+    text = candidate.value.reveal()
+    found = text if not part else next((p.value for p in shapes.parse(shape, text) if p.role == part), None)
+    if found is None or (candidate.literal is LiteralType.TEMPLATE and HOLE in found):
+        return None
+    return Plaintext(found)

@@ -55,6 +55,7 @@ class Journey:
     told: Callable[[str], None] = lambda text: None
     credentials: ShopCredentials = field(default_factory=shop_credentials)
     steps: list[str] = field(default_factory=list)
+    ran: list[Ran] = field(default_factory=list)
     before: Transcript | None = None
 
     @property
@@ -69,12 +70,13 @@ class Journey:
 
     def hunter(self, *words: str) -> Ran:
         """``hardcode-hunter WORDS`` in the tree."""
-        environment = clean_environment(self.environment) | {"PYTHONPATH": os.environ.get("HH_HACK","") + str(ROOT)}
+        environment = clean_environment(self.environment) | {"PYTHONPATH": str(ROOT)}
         done = subprocess.run(
             [sys.executable, "-P", "-m", "hardcode_hunter", *words], cwd=self.tree, env=environment, capture_output=True, text=True, check=False
         )
         self.told(f"$ hardcode-hunter {' '.join(words)}\n{done.stdout}{done.stderr}")
-        return Ran(words, done.returncode, done.stdout, done.stderr)
+        self.ran.append(Ran(words, done.returncode, done.stdout, done.stderr))
+        return self.ran[-1]
 
     def _step(self, name: str) -> None:
         self.steps.append(name)

@@ -33,7 +33,7 @@ def apply(path: Path, dry_run: bool, offline: bool, account: str, review: bool, 
     tiers = frozenset({Tier.SAFE.value, Tier.REVIEW.value} if review else {Tier.SAFE.value})
     if dry_run:
         preview = migration.rewrite(tree, tree.plan, tiers)
-        _screen.show_changes(tree, (*preview.changes, *generate(tree.plan)), migration.secret_values(migration.live_values(tree.plan, tree.reading)))
+        _screen.show_changes(tree, (*preview.changes, *generate(tree.plan)), migration.secret_values(migration.live_values(tree)))
         _screen.show_skips((*tree.plan.skips, *preview.skips))
         return 2 if incomplete else int(bool(preview.changes))
     outcomes = migration.apply(tree, offline=offline, confirm=_screen.confirmation(), account=account, tiers=tiers)

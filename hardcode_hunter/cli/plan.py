@@ -54,7 +54,7 @@ def plan(
     file.parent.mkdir(exist_ok=True)
     planfile.save(file, tree.plan)
     if not no_diff:
-        _screen.show_changes(tree, preview.changes, migration.secret_values(migration.live_values(tree.plan, tree.reading)))
+        _screen.show_changes(tree, preview.changes, migration.secret_values(migration.live_values(tree)))
         _screen.say()
     _screen.show_plan(tree.plan)
     _screen.show_skips(tree.plan.skips)
