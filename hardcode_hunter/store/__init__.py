@@ -6,18 +6,22 @@ configuration, profile and region from the plan's environment too; nothing of th
 
 from __future__ import annotations
 
+from hardcode_hunter.store.adopt import Adoption, adopt, adoption
 from hardcode_hunter.store.connection import Connection, Identity, StoreError, connect, identify, require_account
 from hardcode_hunter.store.content import Content, compose, missing
 from hardcode_hunter.store.deliver import Delivery, Outcome, deliver
 from hardcode_hunter.store.observe import fetch, observe
 
 __all__ = [
+    "Adoption",
     "Connection",
     "Content",
     "Delivery",
     "Identity",
     "Outcome",
     "StoreError",
+    "adopt",
+    "adoption",
     "compose",
     "connect",
     "deliver",
