@@ -351,6 +351,13 @@ def test_a_parameter_is_made_encrypted_and_read_back(connection: Connection) -> 
     assert client("ssm").get_parameter(Name=f"/{NAME}", WithDecryption=True)["Parameter"]["Value"] == OTHER
 
 
+@pytest.mark.parametrize("name", ["/team/db", "team/db", "db"])
+def test_a_parameters_name_begins_at_the_root(connection: Connection, name: str) -> None:
+    client("ssm").put_parameter(Name="/" + name.lstrip("/"), Value=json.dumps(BODY), Type="SecureString")
+    existing = replace(DATABASE, home=Home.PARAMETER_STORE, existing=name)
+    assert deliver(plan_of(existing), connection).outcome is Outcome.SAME
+
+
 def test_a_parameter_of_another_type_is_left_alone(connection: Connection) -> None:
     client("ssm").put_parameter(Name=f"/{NAME}", Value=json.dumps(BODY), Type="String")
     delivery = deliver(plan_of(replace(DATABASE, home=Home.PARAMETER_STORE)), connection)

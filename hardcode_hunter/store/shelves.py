@@ -172,8 +172,9 @@ class ParameterStore:
 
 
 def parameter_name(name: str) -> str:
-    """A parameter in a hierarchy is named from the root (Systems Manager User Guide, "Working with parameter hierarchies")."""
-    return f"/{name}" if "/" in name and not name.startswith(("/", "arn:")) else name
+    """A parameter is named from the root, as rewritten code asks for it: a name in a hierarchy has to be (Systems Manager User Guide,
+    "Working with parameter hierarchies")."""
+    return name if name.startswith("arn:") else "/" + name.lstrip("/")
 
 
 SHELVES: Mapping[Home, Shelf] = {Home.SECRETS_MANAGER: SecretsManager(), Home.PARAMETER_STORE: ParameterStore()}
