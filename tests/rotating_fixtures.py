@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import sys
 import uuid
 from collections.abc import Callable, Iterator
 from types import ModuleType
@@ -36,7 +38,9 @@ def watched(monkeypatch: pytest.MonkeyPatch, aws: EmbeddedAws, recorder: Recorde
             "after-call.secretsmanager", lambda model, **_: recorder.saw(f"secretsmanager:{model.name}")
         )
 
-        class Watched(function.Connection):  # type: ignore[name-defined, misc]
+        home = sys.modules[function.log_in.__module__]
+
+        class Watched(home.Connection):  # type: ignore[name-defined, misc]
             def __init__(self, **options: Any) -> None:
                 super().__init__(**options)
                 self.who = options["user"]
@@ -45,10 +49,10 @@ def watched(monkeypatch: pytest.MonkeyPatch, aws: EmbeddedAws, recorder: Recorde
             def run(self, sql: str, *args: Any, **options: Any) -> Any:
                 rows = super().run(sql, *args, **options)
                 recorder.statements.append((self.who, sql))
-                recorder.saw(sql.split(" PASSWORD ")[0].replace(identifier(self.who), "…"))
+                recorder.saw(re.sub('"(?:[^"]|"")*"', "…", sql.split(" PASSWORD ")[0]))  # without names of roles
                 return rows
 
-        monkeypatch.setattr(function, "Connection", Watched)
+        monkeypatch.setattr(home, "Connection", Watched)
 
     return watch
 
@@ -58,14 +62,14 @@ def new_login(
     aws: EmbeddedAws, postgres: EmbeddedPostgres, recorder: Recorder
 ) -> Iterator[Callable[..., RotatingLogin]]:
     """``new_login(function, username, password, form)``: the role, its secret in that form, rotation enabled."""
-    secrets, roles = aws.client("secretsmanager"), list[str]()
+    secrets, roles, admin = aws.client("secretsmanager"), list[str](), postgres.connect()
 
     def create(
         function: ModuleType, username: str = "", password: str = "", form: Callable[[Document], Document] = dict
     ) -> RotatingLogin:
         username = username or f"orders_{uuid.uuid4().hex[:8]}"
         password = password or uuid.uuid4().hex
-        postgres.execute(f"CREATE ROLE {identifier(username)} LOGIN PASSWORD {literal(password)}")
+        admin.cursor().execute(f"CREATE ROLE {identifier(username)} LOGIN PASSWORD {literal(password)}")
         roles.append(username)
         document = {
             "engine": "postgres",
@@ -78,9 +82,13 @@ def new_login(
         value = json.dumps(form(document))
         arn = secrets.create_secret(Name=uuid.uuid4().hex, SecretString=value)["ARN"]
         aws.enable_rotation(arn)
-        return RotatingLogin(function, recorder, aws, postgres, secrets, arn, username)
+        return RotatingLogin(function, recorder, aws, postgres, admin, secrets, arn, username)
 
     yield create
-    for role in reversed(roles):
-        postgres.execute(f"DROP OWNED BY {identifier(role)}")
-        postgres.execute(f"DROP ROLE {identifier(role)}")
+    cursor = admin.cursor()
+    for role in (name for created in reversed(roles) for name in (f"{created}_clone", created)):
+        cursor.execute(f"SELECT 1 FROM pg_roles WHERE rolname = {literal(role)}")
+        if cursor.fetchall():
+            cursor.execute(f"DROP OWNED BY {identifier(role)}")
+            cursor.execute(f"DROP ROLE {identifier(role)}")
+    admin.close()

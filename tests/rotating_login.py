@@ -19,7 +19,7 @@ from typing import Any
 from hardcode_hunter.plugins import Rotation, load
 from hardcode_hunter.rotations import sources
 from tests.embedded.aws import EmbeddedAws
-from tests.embedded.postgres import EmbeddedPostgres
+from tests.embedded.postgres import EmbeddedPostgres, identifier
 
 Document = dict[str, Any]
 STEPS = ("createSecret", "setSecret", "testSecret", "finishSecret")
@@ -57,9 +57,14 @@ class RotatingLogin:
     recorder: Recorder
     aws: EmbeddedAws
     postgres: EmbeddedPostgres
+    admin: Any  # a superuser's session
     secrets: Any  # a client that the recorder doesn't see
     arn: str
     username: str
+
+    def execute(self, statement: str) -> None:
+        """Run ``statement`` as superuser; ``{login}`` in it is the role's name, quoted."""
+        self.admin.cursor().execute(statement.replace("{login}", identifier(self.username)))
 
     def begin(self) -> str:
         """The state before createSecret; the token of the new rotation."""
@@ -130,5 +135,9 @@ def emitted(name: str, directory: Path) -> ModuleType:
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[module.__name__] = module
-    spec.loader.exec_module(module)
+    sys.path.insert(0, str(directory))  # as Lambda does with the directory of the package
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(str(directory))
     return module

@@ -121,6 +121,16 @@ def test_a_master_belongs_to_the_same_server(
         assert login.finished(token, old)
 
 
+def test_the_masters_secret_says_whether_the_master_needs_tls(new_login: NewLogin, function: ModuleType) -> None:
+    """Whoever may write the login's secret must not have the master log in without TLS."""
+    login = _with_master(new_login, function, ssl=True)
+    login.put(ssl=False)
+    token = login.begin()
+    login.step("createSecret", token)
+    with pytest.raises(ValueError, match="the server offers no TLS"):
+        login.step("setSecret", token)
+
+
 # ---------------------------------------------------------------- settings of the server
 
 SETTINGS = {

@@ -1,9 +1,10 @@
 """The rotation Lambdas that ``generate`` emits verbatim: real Python, typed and tested, without holes to be filled.
 
 A module here describes rotations as constants (:class:`~hardcode_hunter.plugins.Rotation`). Each has a directory beside
-it that is the deployment package but for its requirements: one self-contained file that a reviewer reads from top to
-bottom, and ``requirements.txt``, pinned by hash. The directories are no packages: nothing of this product imports
-them, so boto3 and the drivers are needed in the function alone.
+it that is the deployment package but for its requirements: the files that lie side by side in the function, complete in
+themselves, and ``requirements.txt``, pinned by hash. The directories are no packages: nothing of this product imports
+them, so boto3 and the drivers are needed in the function alone. What two functions do alike is written alike in both,
+which the tests hold.
 """
 
 from __future__ import annotations

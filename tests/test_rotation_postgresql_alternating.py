@@ -1,0 +1,367 @@
+"""The emitted PostgreSQL rotation (alternating users) against a real server and an emulated Secrets Manager."""
+
+from __future__ import annotations
+
+import ast
+import json
+import threading
+import uuid
+from collections.abc import Callable, Mapping
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from hardcode_hunter.plugins import Rotation, load
+from hardcode_hunter.rotations import sources
+from tests.embedded.postgres import identifier, literal
+from tests.rotating_login import STEPS, Crash, Document, Recorder, RotatingLogin, emitted
+
+pytest_plugins = ("tests.rotating_fixtures",)
+
+NAME = "postgresql-alternating-users"
+ROTATIONS = load("rotations", Rotation)
+NewLogin = Callable[..., RotatingLogin]
+
+
+@pytest.fixture(scope="module")
+def module(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
+    return emitted(NAME, tmp_path_factory.mktemp("package"))
+
+
+@pytest.fixture
+def function(module: ModuleType, watched: Callable[[ModuleType], None]) -> ModuleType:
+    watched(module)
+    return module
+
+
+@pytest.fixture
+def alternating(new_login: NewLogin, function: ModuleType) -> NewLogin:
+    """``alternating(username)``: a login with a master that is no superuser; neither speaks TLS, to save time."""
+
+    def create(username: str = "") -> RotatingLogin:
+        master = new_login(function, form=_plain)
+        login = new_login(function, username, form=lambda d: _plain({**d, "masterarn": master.arn}))
+        login.execute(f"ALTER ROLE {identifier(master.username)} CREATEROLE")
+        login.execute(f"GRANT {{login}} TO {identifier(master.username)} WITH ADMIN OPTION")
+        return login
+
+    return create
+
+
+def _plain(document: Document) -> Document:
+    return {**document, "ssl": False}
+
+
+def _master(login: RotatingLogin) -> str:
+    value = json.loads(login.secrets.get_secret_value(SecretId=login.value()["masterarn"])["SecretString"])
+    return identifier(value["username"])
+
+
+def _session(login: RotatingLogin, credential: Mapping[str, Any] | None = None) -> Any:
+    """A connection with that version's login, AWSCURRENT's when none is given."""
+    credential = credential or login.value()
+    return login.postgres.connect(user=credential["username"], password=credential["password"])
+
+
+def _ask(session: Any, statement: str) -> Any:
+    cursor = session.cursor()
+    cursor.execute(statement)
+    return [list(row) for row in cursor.fetchall()] if cursor.description else []
+
+
+def _works(login: RotatingLogin, credential: Mapping[str, Any]) -> bool:
+    return login.postgres.accepts(credential["username"], credential["password"])
+
+
+# ---------------------------------------------------------------- a rotation
+
+
+def test_ten_rotations_alternate_and_the_credential_before_goes_on_working(alternating: NewLogin) -> None:
+    login = alternating()
+    names, credentials = [login.value()["username"]], [login.value()]
+    for _ in range(10):
+        token = login.rotate()
+        credentials.append(login.value())
+        names.append(login.value()["username"])
+        assert sorted(map(tuple, login.stages().values())) == [("AWSCURRENT",), ("AWSPREVIOUS",)]
+        assert login.stages()[token] == ["AWSCURRENT"]
+        assert [_works(login, c) for c in credentials[-3:]] == [False, True, True][-len(credentials) :]
+        assert {k: v for k, v in login.value().items() if k not in ("username", "password")} == {
+            k: v for k, v in credentials[0].items() if k not in ("username", "password")
+        }
+    assert names == [login.username, f"{login.username}_clone"] * 5 + [login.username]
+
+
+def test_a_client_that_reads_the_secret_once_per_rotation_is_never_refused(alternating: NewLogin) -> None:
+    """It reconnects every 20 ms with what it knows, and learns of a rotation only some time after it."""
+    login = alternating()
+    known, stop, refused, connected = [login.value()], threading.Event(), list[str](), list[str]()
+
+    def reconnect() -> None:
+        while not stop.wait(0.02):
+            credential = known[-1]
+            (connected if _works(login, credential) else refused).append(credential["username"])
+
+    def connects_twice() -> None:
+        enough = len(connected) + 2
+        while len(connected) < enough and not refused and client.is_alive():
+            stop.wait(0.005)
+
+    client = threading.Thread(target=reconnect)
+    client.start()
+    try:
+        for _ in range(10):
+            login.rotate()
+            connects_twice()
+            known.append(login.value())
+            connects_twice()
+    finally:
+        stop.set()
+        client.join()
+    assert refused == []
+    assert set(connected) == {login.username, f"{login.username}_clone"}
+
+
+@pytest.mark.parametrize("value", ["none", "a copy of the current one"])
+def test_the_test_of_a_new_configuration_changes_nothing(alternating: NewLogin, value: str) -> None:
+    login = alternating()
+    before, token = login.value(), login.begin()
+    if value != "none":
+        login.put(token, "AWSPENDING")
+    login.step("testSecret", token)
+    assert [sql for _, sql in login.recorder.statements] == ["SELECT 1"]
+    assert login.value() == before and _works(login, before)
+
+
+@pytest.mark.parametrize(
+    ("earlier", "resumed"), [(0, "from createSecret"), (0, "from the step that died"), (1, "from createSecret")]
+)
+def test_a_crash_anywhere_converges_with_the_same_token(
+    alternating: NewLogin, recorder: Recorder, earlier: int, resumed: str
+) -> None:
+    def ready() -> RotatingLogin:
+        login = alternating()
+        login.execute("ALTER ROLE {login} SET search_path TO orders, public")
+        for _ in range(earlier):
+            login.rotate()
+        recorder.events.clear()
+        return login
+
+    ready().rotate()
+    whole, lost = list(recorder.events), []
+    assert {"log in", "ALTER ROLE … LOGIN", *ROTATIONS[NAME].iam_actions} <= set(whole)
+    for point in range(len(whole)):
+        login = ready()
+        old, token = login.value(), login.begin()
+        recorder.dies_after = point
+        died = _die(login, token)
+        recorder.dies_after = None
+        assert recorder.events == whole[: point + 1]
+        for step in STEPS[0 if resumed == "from createSecret" else STEPS.index(died) :]:
+            login.step(step, token)
+        converged = login.stages()[token] == ["AWSCURRENT"] and _works(login, old) and _acts_as_first(login)
+        if not converged or sorted(map(tuple, login.stages().values())) != [("AWSCURRENT",), ("AWSPREVIOUS",)]:
+            lost.append(f"{died}, after {whole[point]}")
+    assert lost == []
+
+
+def _die(login: RotatingLogin, token: str) -> str:
+    for step in STEPS:
+        try:
+            login.step(step, token)
+        except Crash:
+            return step
+    pytest.fail("the rotation ended before the crash")
+
+
+def _acts_as_first(login: RotatingLogin) -> bool:
+    session = _session(login)
+    [[who, path]] = _ask(session, "SELECT current_user, current_setting('search_path')")
+    session.close()
+    return (who, path) == (login.username, "orders, public")
+
+
+# ---------------------------------------------------------------- one owner
+
+
+def test_both_logins_are_one_owner(alternating: NewLogin) -> None:
+    """Tables, later grants, row security and ``$user``, after ``DISCARD ALL``, before and after each of four swaps."""
+    login = alternating()
+    login.execute("CREATE SCHEMA {login} AUTHORIZATION {login}")
+    login.execute("CREATE TABLE {login}.notes (owner name DEFAULT current_user, note text)")
+    login.execute("ALTER TABLE {login}.notes ENABLE ROW LEVEL SECURITY")
+    login.execute("CREATE POLICY own ON {login}.notes USING (owner = current_user)")
+    login.execute("GRANT SELECT, INSERT ON {login}.notes TO {login}")
+    for swap in range(5):
+        session = _session(login)
+        _ask(session, "DISCARD ALL")
+        _ask(session, f"CREATE TABLE made_{swap} (n int)")  # in the schema that "$user" names
+        login.execute(f"CREATE TABLE {{login}}.later_{swap} AS SELECT 1 AS n")
+        login.execute(f"GRANT SELECT ON {{login}}.later_{swap} TO {{login}}")
+        for earlier in range(swap + 1):
+            _ask(session, f"INSERT INTO made_{earlier} VALUES (1)")
+            _ask(session, f"ALTER TABLE made_{earlier} ADD COLUMN after_{swap} text")
+            assert _ask(session, f"SELECT n FROM later_{earlier}") == [[1]]
+        _ask(session, "INSERT INTO notes (note) VALUES ('mine')")
+        assert _ask(session, "SELECT count(*) FROM notes") == [[swap + 1]]
+        session.close()
+        login.rotate()
+    owners = login.postgres.execute("SELECT DISTINCT tableowner FROM pg_tables WHERE tablename LIKE 'made_%'")
+    assert owners == [[login.username]]
+    login.execute("DROP SCHEMA {login} CASCADE")
+
+
+SETTINGS = {
+    "search_path": """ '$user', orders, public""",
+    "default_transaction_read_only": "on",
+    "statement_timeout": "'7s'",
+    "orders.tenant": "'it''s; one\\two'",
+    "role": "pg_read_all_data",
+}
+
+
+def test_the_first_logins_settings_hold_for_the_clone(alternating: NewLogin) -> None:
+    login = alternating()
+    login.execute(f"ALTER ROLE {_master(login)} SUPERUSER")  # for a setting that no extension has declared
+    login.execute("GRANT pg_read_all_data TO {login}")
+    for name, value in SETTINGS.items():
+        login.execute(f"ALTER ROLE {{login}} SET {name} TO {value}")
+    login.execute("ALTER ROLE {login} IN DATABASE postgres SET application_name TO 'orders here'")
+    asked = ", ".join(f"current_setting({literal(name)})" for name in (*SETTINGS, "application_name"))
+    seen = []
+    for _ in range(3):
+        session = _session(login)
+        seen += _ask(session, f"SELECT {asked}, current_user")
+        session.close()
+        login.rotate()
+    assert (
+        seen
+        == [
+            [
+                '"$user", orders, public',
+                "on",
+                "7s",
+                "it's; one\\two",
+                "pg_read_all_data",
+                "orders here",
+                "pg_read_all_data",
+            ]
+        ]
+        * 3
+    )
+
+
+def test_a_setting_that_the_master_may_not_copy_is_told(alternating: NewLogin) -> None:
+    login = alternating()
+    login.execute("ALTER ROLE {login} SET orders.tenant TO 'two'")
+    token = login.begin()
+    login.step("createSecret", token)
+    with pytest.raises(ValueError, match=r"copying the setting orders.tenant failed: SQLSTATE 42501"):
+        login.step("setSecret", token)
+    assert _works(login, login.value())
+
+
+# ---------------------------------------------------------------- what is refused
+
+
+@pytest.mark.parametrize(
+    "username", ["o'brien", 'a"b', 'x"; DROP ROLE bystander; --', "back\\slash", "ünïcode", ":n $1", "x" * 57]
+)
+def test_hostile_names(alternating: NewLogin, new_login: NewLogin, function: ModuleType, username: str) -> None:
+    bystander, login = new_login(function, "bystander"), alternating(username)
+    for expected in (f"{username}_clone", username):
+        login.rotate()
+        assert login.value()["username"] == expected and _works(login, login.value())
+    assert _works(bystander, bystander.value())
+
+
+def test_a_name_that_leaves_no_room_for_its_clone_is_refused(alternating: NewLogin) -> None:
+    login = alternating("x" * 58)
+    with pytest.raises(ValueError, match="63 bytes"):
+        login.step("createSecret", login.begin())
+
+
+def test_a_secret_without_a_master_is_refused(new_login: NewLogin, function: ModuleType) -> None:
+    login = new_login(function)
+    with pytest.raises(ValueError, match="'masterarn' in AWSCURRENT is absent"):
+        login.step("createSecret", login.begin())
+
+
+@pytest.mark.parametrize("step", ["setSecret", "testSecret", "finishSecret"])
+@pytest.mark.parametrize("other", [{"username": "postgres"}, {"host": "localhost"}, {"port": 1}, {}], ids=str)
+def test_a_pending_version_that_is_not_the_alternate_is_refused(
+    alternating: NewLogin, step: str, other: dict[str, Any]
+) -> None:
+    login = alternating()
+    token, alternate = login.begin(), {"username": f"{login.username}_clone"}
+    login.put(token, "AWSPENDING", **({**alternate, **other} if other else {}), password=uuid.uuid4().hex)
+    with pytest.raises(ValueError, match="not the alternate, or another host or port"):
+        login.step(step, token)
+    assert "log in" not in login.recorder.events
+
+
+def test_a_master_is_of_no_use_to_whoever_does_not_know_the_password(alternating: NewLogin) -> None:
+    login = alternating()
+    login.put(password="a guess")
+    token = login.begin()
+    login.step("createSecret", token)
+    with pytest.raises(ValueError, match="refuses the login in AWSCURRENT"):
+        login.step("setSecret", token)
+    assert login.recorder.statements == []
+
+
+def test_a_login_that_merely_has_the_clones_name_gets_no_other_password(
+    alternating: NewLogin, new_login: NewLogin, function: ModuleType
+) -> None:
+    victim = new_login(function)
+    impostor = alternating(f"{victim.username}_clone")
+    token = impostor.begin()
+    impostor.step("createSecret", token)
+    assert impostor.value("AWSPENDING")["username"] == victim.username
+    with pytest.raises(ValueError, match="is not a member of"):
+        impostor.step("setSecret", token)
+    assert _works(victim, victim.value())
+
+
+def test_a_master_without_rights_is_told(alternating: NewLogin) -> None:
+    login = alternating()
+    login.execute(f"REVOKE {{login}} FROM {_master(login)}")
+    login.execute(f"ALTER ROLE {_master(login)} NOCREATEROLE")
+    token = login.begin()
+    login.step("createSecret", token)
+    with pytest.raises(ValueError, match=r"setSecret of .*: CREATE ROLE failed: SQLSTATE 42501"):
+        login.step("setSecret", token)
+
+
+# ---------------------------------------------------------------- the two rotations
+
+
+def test_the_actions_are_exactly_the_calls(alternating: NewLogin, recorder: Recorder) -> None:
+    login = alternating()
+    for _ in range(2):
+        login.rotate()
+    assert recorder.operations() == set(ROTATIONS[NAME].iam_actions)
+
+
+DIFFER = {"create_secret", "set_secret", "test_secret", "pending_login", "change_password", "run"}
+
+
+def test_what_both_functions_do_is_written_the_same() -> None:
+    """Each package is complete in itself, so a part of the code stands in both: it must not drift apart."""
+    single, both = (_definitions(ROTATIONS[name]) for name in ("postgresql-single-user", NAME))
+    common = single.keys() & both.keys()
+    assert len(common) > 15
+    assert {name for name in common if single[name] != both[name]} == DIFFER
+    assert (
+        sources(ROTATIONS[NAME])["requirements.txt"] == sources(ROTATIONS["postgresql-single-user"])["requirements.txt"]
+    )
+
+
+def _definitions(rotation: Rotation) -> dict[str, str]:
+    found = {}
+    for name, content in sources(rotation).items():
+        for node in ast.parse(content).body if name.endswith(".py") else ():
+            if isinstance(node, ast.FunctionDef | ast.ClassDef):
+                found[node.name] = ast.unparse(node)
+    return found
