@@ -124,14 +124,14 @@ class Needle:
     """
 
     def __init__(self, values: Mapping[tuple[str, str], Plaintext]) -> None:
-        self.forms: dict[bytes, Form] = {}
+        self.forms: dict[bytes, list[Form]] = {}  # two secrets may hold one value
         for (secret, key), value in sorted(values.items(), key=lambda row: row[0]):
             if key in PUBLIC_ROLES or len(value) < SHORT:
                 continue
             counts = strong(value)
             for form, encoding in forms(value).items():
                 if counts or encoding == "raw":
-                    self.forms.setdefault(form, Form(secret, key, encoding, counts))
+                    self.forms.setdefault(form, []).append(Form(secret, key, encoding, counts))
         self.reach = max((len(form) for form in self.forms), default=0) + 1
 
     def search(self, read: Callable[[int], bytes], block: int = 8 * 1024 * 1024) -> Iterator[tuple[int, Form]]:
@@ -148,7 +148,7 @@ class Needle:
                 if start + len(form) > covered:
                     line += data.count(b"\n", at, start)
                     at, covered = start, start + len(form)
-                    yield line, self.forms[form]
+                    yield from ((line, meaning) for meaning in self.forms[form])
             if not more:
                 return
             line += data.count(b"\n", at, end)
@@ -158,10 +158,11 @@ class Needle:
     def _occurrences(self, data: bytes, at: int, end: int) -> list[tuple[int, bytes]]:
         """Where forms start in ``data[at:end]``, in order, the longer one first."""
         found = []
-        for form, meaning in self.forms.items():
+        for form, meanings in self.forms.items():
+            counts = any(meaning.counts for meaning in meanings)
             start = data.find(form, at)
             while 0 <= start < end:
-                if meaning.counts or _alone(data, start, start + len(form)):
+                if counts or _alone(data, start, start + len(form)):
                     found.append((start, form))
                 start = data.find(form, start + 1)
         return sorted(found, key=lambda hit: (hit[0], -len(hit[1])))

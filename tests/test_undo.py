@@ -14,7 +14,7 @@ from hardcode_hunter.errors import Refused
 from hardcode_hunter.escrow import Escrow
 from hardcode_hunter.journal import Journal
 from hardcode_hunter.model import Change, Edit, Plaintext, Span, content_hash
-from hardcode_hunter.undo import Undone, undo
+from hardcode_hunter.undo import Undone, discard, undo
 from tests.killing import folder_in_memory, killed_at, steps_of
 from tests.test_apply import CANARY, CREATED, FILES, HELPER, REWRITTEN, Tree, applied, each_old_or_new, untouched
 
@@ -152,9 +152,13 @@ def test_an_edit_between_two_runs_survives(tree: Tree) -> None:
         undone(tree)
 
 
-def test_without_the_escrow_it_says_where_to_look(tree: Tree) -> None:
+def test_once_discarded_it_says_where_to_look(tree: Tree) -> None:
+    waiting = {("db", "password"): Plaintext("waits")}
     with tree.state() as state:
-        Escrow(state).destroy()
+        Escrow(state).put(waiting)
+        assert discard(Escrow(state)) == len(applied())
+        assert Escrow(state).values() == waiting
+        assert not any(CANARY.encode() in p.read_bytes() for p in state.path.iterdir())
     with pytest.raises(Refused, match="put it back with git"):
         undone(tree)
     assert tree.files() == applied()

@@ -134,6 +134,12 @@ def test_the_longer_of_two_values_is_told() -> None:
         assert found == [(1, "b"), (1, "c"), (1, "a"), (2, "c")]
 
 
+def test_a_value_of_two_secrets_is_told_for_both(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("hunter-2019")
+    both = {("a", "password"): Plaintext("hunter-2019"), ("b", "token"): Plaintext("hunter-2019")}
+    assert [(c.secret, c.key) for c in copies(tmp_path, ["a"], both).copies] == [("a", "password"), ("b", "token")]
+
+
 def test_a_weak_value_across_blocks_must_stand_alone() -> None:
     weak = {("db", "password"): Plaintext("tiger")}
     for block in (1, 2, 5, 6, 7, 1000):
