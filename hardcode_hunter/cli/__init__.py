@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import sys
+import traceback
 
 import click
 
@@ -44,6 +45,12 @@ def commands() -> None:
     """
 
 
+def _place(error: BaseException) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [f for f in frames if "hardcode_hunter" in f.filename] or frames
+    return ", ".join(f"{f.filename.rpartition('hardcode_hunter')[2].lstrip('/')}:{f.lineno} {f.name}" for f in ours[-3:])
+
+
 def main() -> None:
     """Entry point. The one place where errors become messages and exit statuses."""
     try:
@@ -59,4 +66,8 @@ def main() -> None:
         status = 130
     except BrokenPipeError:
         status = 141
+    except Exception as error:
+        # the message of a foreign exception can quote what it choked on: say where it happened instead
+        click.echo(f"error: {type(error).__name__} at {_place(error)}; this is a defect of hardcode-hunter, please report it", err=True)
+        status = 2
     sys.exit(status if isinstance(status, int) else 0)

@@ -112,7 +112,9 @@ class Siblings:
     def _places(self, candidate: Candidate, wanted: set[Key]) -> Iterator[tuple[Key, str, str]]:
         here = (candidate.path, candidate.scope)
         if here in wanted:
-            said = self.rules.call(candidate.callee).get(candidate.parameter) if candidate.callee else None
+            # os.environ.get("DB_HOST", "db.internal") inside a call is that call's host, whatever the variable is called
+            reached = ((candidate.callee, candidate.parameter), *((s.callee, s.parameter) for s in candidate.sinks if (s.path, s.scope) == here))
+            said = next((r for callee, parameter in reached if callee and (r := self.rules.call(callee).get(parameter))), None)
             if said:
                 yield here, "", said[1]
             elif not (candidate.parameter.startswith("#") and candidate.scope.startswith("call@")):
