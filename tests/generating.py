@@ -28,6 +28,7 @@ ACCOUNT, REGION = "123456789012", "eu-central-1"
 ROTATION = "postgresql-single-user"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/"
 PROD = Environment("prod", ACCOUNT, REGION, tags={"owner": "team orders"})
+MASTER = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:rds/master-QwErTy"
 PEOPLE = {
     "AdministratorArns": f"{ROLE}security/key-administrator",
     "DeployerArns": f"{ROLE}deployer",
@@ -67,6 +68,11 @@ def token(id: str = "mail-token", **changes: Any) -> Secret:
         consumers=(Consumer("shop/mail.py", 3, "send", Evaluated.IMPORT, "ecs", f"{ROLE}service/mailer"),),
     )
     return replace(secret, **changes)
+
+
+def with_master(id: str = "orders-db", arn: str = MASTER) -> Secret:
+    """A database credential that another login changes."""
+    return database(id, fields=(*database().fields, SecretField("masterarn", constant=arn)))
 
 
 def everything() -> tuple[Secret, ...]:

@@ -38,6 +38,7 @@ from tests.generating import (
     plan,
     texts,
     token,
+    with_master,
 )
 
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures" / "generate"
@@ -478,6 +479,7 @@ REFUSED = {
     "no ARN of an IAM role": plan(database(consumers=(Consumer("a.py", 3, "f", role="arn:aws:sts::1:assumed-role/a/b"),))),
     "rotation 'rotate-me' does not exist": plan(database(rotation=RotationChoice("rotate-me"))),
     "needs the field username": plan(database(fields=fields("host", "password"))),
+    "the field 'masterarn' must be a constant": plan(with_master(arn="master")),
     "serves postgres": plan(database(engine="oracle")),
     "needs a JSON secret in Secrets Manager": plan(database(home=Home.MANAGED)),
     "schedule must be": plan(database(rotation=RotationChoice(ROTATION, "", "rate(1 hour)"))),

@@ -12,6 +12,7 @@ from hardcode_hunter.generate.parameters import (
     code_parameter,
     input_name,
     key_parameter,
+    master_key_parameter,
     parameters,
 )
 from hardcode_hunter.generate.policies import Flat, Many, One, Text, When
@@ -85,6 +86,10 @@ class _Writer:
             if item.declared:
                 rows.append((f"Create{id}", _equals(Tag("!Ref", arn_parameter(item)), "")))
             rows.append((f"KeyOf{id}", _given(Tag("!Ref", key_parameter(item)))))
+        for function in self.shard.functions:
+            if function.masters:
+                given = _given(Tag("!Ref", master_key_parameter(function)))
+                rows.append((f"MasterKeyOf{names.logical_id(function.id)}", given))
         if self.shard.functions:
             rows.append(("RotationEnabled", _equals(Tag("!Ref", "EnableRotation"), "true")))
             rows.append(("RotationInVpc", _given(Tag("!Join", ["", Tag("!Ref", "RotationSubnetIds")]))))
@@ -187,6 +192,10 @@ class _Writer:
         people = {"administrators": "AdministratorArns", "deployers": "DeployerArns", "writers": "WriterArns"}
         if symbol.name in people:
             return Tag("!Ref", people[symbol.name])
+        if symbol.name == "master-keys":
+            function = next(f for f in self.shard.functions if f.id == symbol.of)
+            condition = f"MasterKeyOf{names.logical_id(function.id)}"
+            return [self.key, Tag("!If", [condition, Tag("!Ref", master_key_parameter(function)), NO_VALUE])]
         assert symbol.name == "keys", symbol.name
         items = [self.shard.item(id) for id in symbol.of.split(" ")]
         own = [self.key] if any(i.home is not Home.MANAGED for i in items) else []

@@ -116,6 +116,10 @@ def code_parameter(function: Function) -> str:
     return f"RotationCodeKey{names.logical_id(function.id)}"
 
 
+def master_key_parameter(function: Function) -> str:
+    return f"MasterKeyArn{names.logical_id(function.id)}"
+
+
 def _rotation_parameters(stack: Stack, shard: Shard) -> Iterable[Parameter]:
     switch = "true" if stack.rotating else "false"
     yield Parameter(
@@ -135,6 +139,10 @@ def _rotation_parameters(stack: Stack, shard: Shard) -> Iterable[Parameter]:
             f"Object key of the package of {function.rotation.name}; needed when rotation runs.",
             default=UNSET,
         )
+    for function in shard.functions:
+        if function.masters:
+            text = f"ARN of the customer managed key of the master secrets of {function.rotation.name}, when it is none of this stack's."
+            yield Parameter(master_key_parameter(function), text, pattern=f"^(?:{_KEY_ARN[1:-1]})?$", default="")
     arns = "CommaDelimitedList"
     yield Parameter(
         "RotationSubnetIds", "Subnets for the rotation functions, when the database is in a VPC.", arns, default=""

@@ -175,10 +175,11 @@ def consumers(item: Item) -> tuple[str | Many, ...]:
 
 def resource_policy(stack: Stack, item: Item) -> Document:
     """Denies to all but the named; grants nothing. Administrators, deployers and the root user can always change it back."""
-    rotation = (_rotation_roles(stack),) if item.secret.rotation.name != "none" else ()
+    rotation = (_rotation_roles(stack),) if stack.serves(item) else ()
+    rotating = rotation if item.secret.rotation.name != "none" else ()
     return _document([
         _deny("ReadValue", ["secretsmanager:GetSecretValue"], (*consumers(item), WRITERS, *rotation)),
-        _deny("WriteValue", ["secretsmanager:PutSecretValue", "secretsmanager:UpdateSecretVersionStage"], (WRITERS, *rotation)),
+        _deny("WriteValue", ["secretsmanager:PutSecretValue", "secretsmanager:UpdateSecretVersionStage"], (WRITERS, *rotating)),
         _deny("ChangeSecret", CHANGE_SECRET, (ADMINISTRATORS, DEPLOYERS, ROOT)),
         _deny("DeleteSecret", ["secretsmanager:DeleteSecret"], (ADMINISTRATORS, ROOT)),
     ])  # fmt: skip
@@ -250,6 +251,7 @@ def rotation_policy(function: Function) -> Document:
         _decrypt(
             "secretsmanager", "SecretARN", arns, ["kms:Decrypt", "kms:GenerateDataKey"], " ".join(function.secrets)
         ),
+        *_masters(function),
         {
             "Sid": "WriteOwnLogs",
             "Effect": "Allow",
@@ -258,6 +260,21 @@ def rotation_policy(function: Function) -> Document:
         },
     ]
     return _document(statements)
+
+
+def _masters(function: Function) -> list[Document]:
+    """Reading the secrets whose logins change the others': no more than that."""
+    if not function.masters:
+        return []
+    arns = Flat(function.masters)
+    reading: Document = {
+        "Sid": "ReadMasters",
+        "Effect": "Allow",
+        "Action": ["secretsmanager:GetSecretValue"],
+        "Resource": arns,
+    }
+    decrypt = _decrypt("secretsmanager", "SecretARN", arns, ["kms:Decrypt"], "")
+    return [reading, {**decrypt, "Sid": "UseMastersKeys", "Resource": Many("master-keys", function.id)}]
 
 
 def network_policy() -> Document:

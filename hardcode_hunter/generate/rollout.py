@@ -300,6 +300,8 @@ def _questions(stack: Stack) -> Iterable[str]:
         for principal in item.principals:
             if stack.environment.account not in ("", principal.account):
                 yield f"{item.secret.id}: {principal.arn} is in another account: attach the policy there, and allow it in this secret's policies."
+    for master in sorted({m for f in stack.functions for m in f.masters} - {i.arn for i in stack.items}):
+        yield f"{master} has policies of its own: they must let roles under {stack.rotation_path} read it, for the rotation function."
     yield from _crowded(stack)
 
 

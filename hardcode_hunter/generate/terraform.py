@@ -114,6 +114,10 @@ def package_variable(function: Function) -> str:
     return f"rotation_package_{names.snake(function.rotation.name)}"
 
 
+def master_key_variable(function: Function) -> str:
+    return f"master_key_arn_{names.snake(function.id)}"
+
+
 def _rotation_variables(stack: Stack) -> Iterable[Variable]:
     yield Variable(
         "enable_rotation", "Whether rotation runs. Only after every consumer reads the secret.", "bool", stack.rotating
@@ -123,6 +127,10 @@ def _rotation_variables(stack: Stack) -> Iterable[Variable]:
         yield Variable(
             name, f"Path of the package (zip) of {rotation.name}.", "string", f"rotation/{rotation.name}.zip"
         )
+    for function in stack.functions:
+        if function.masters:
+            text = f"ARN of the customer managed key of the master secrets of {function.rotation.name}, when it is none of this module's."
+            yield Variable(master_key_variable(function), text)
     yield Variable(
         "rotation_subnet_ids", "Subnets for the rotation functions, when the database is in a VPC.", "list(string)", []
     )
@@ -266,6 +274,9 @@ class _Writer:
             return _PEOPLE[symbol.name]
         if symbol.name == "roles":
             return f"local.role_arns.{input_name(self.inputs[symbol.of])}"
+        if symbol.name == "master-keys":
+            function = next(f for f in self.stack.functions if f.id == symbol.of)
+            return f"compact([aws_kms_key.this.arn, var.{master_key_variable(function)}])"
         assert symbol.name == "keys", symbol.name
         items = [self.items[id] for id in symbol.of.split(" ")]
         own = ["aws_kms_key.this.arn"] if any(i.home is not Home.MANAGED for i in items) else []

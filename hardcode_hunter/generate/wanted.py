@@ -15,6 +15,9 @@ from hardcode_hunter.plugins import Retriever, Rotation, load
 RUNTIME = "python3.14"
 """The newest Python that Lambda runs (a test asks cfn-lint)."""
 
+MASTER = "masterarn"
+"""Key of the JSON that names another secret: the one whose login may change this one's (AWS rotation templates)."""
+
 STORED = (Home.SECRETS_MANAGER, Home.PARAMETER_STORE)
 SHARD = 25
 """Secrets per template and per rotation function. An inline policy of a role holds 10,240 characters and names each secret
@@ -80,6 +83,7 @@ class Function:
     id: str  # "postgresql-single-user", or "postgresql-single-user-1" in the shard "1"
     rotation: Rotation
     secrets: tuple[str, ...]
+    masters: tuple[str, ...] = ()  # ARNs of the secrets whose logins it works with
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +142,12 @@ class Stack:
     @property
     def rotations(self) -> tuple[Rotation, ...]:
         return tuple({f.rotation.name: f.rotation for f in self.functions}.values())
+
+    def serves(self, item: Item) -> bool:
+        """Whether rotation functions read ``item``: to rotate it, or because another secret names it as its master."""
+        masters = {master for function in self.functions for master in function.masters}
+        named = re.compile(rf".*:secret:{re.escape(item.name)}-[A-Za-z0-9]{{6}}\\Z")
+        return item.secret.rotation.name != "none" or item.arn in masters or any(named.match(m) for m in masters)
 
     @property
     def has_key(self) -> bool:
@@ -232,7 +242,8 @@ def _shard(name: str, items: Sequence[Item], on: frozenset[str]) -> Shard:
     suffix = f"-{name}" if name else ""
     for rotation, served in sorted(serving.items()):
         id = names.slug(rotation, 60).replace("_", "-") + suffix
-        functions.append(Function(id, _rotation(served), tuple(i.id for i in served)))
+        masters = tuple(sorted({_master(i.secret) for i in served} - {""}))
+        functions.append(Function(id, _rotation(served), tuple(i.id for i in served), masters))
         placed.update({item.id: id for item in served})
     return Shard(name, tuple(_served(item, placed.get(item.id, "")) for item in items), tuple(functions))
 
@@ -258,9 +269,25 @@ def _rotation(items: Sequence[Item]) -> Rotation:
         missing = [key for key in rotation.required_keys if item.secret.key(key) is None]
         if missing:
             raise UsageError(f"{where} '{choice.name}' needs the field {', '.join(missing)}; add it or choose 'none'")
+        _check_master(where, item.secret)
         _check_schedule(where, choice.schedule)
     chosen: Rotation = known[items[0].secret.rotation.name]
     return chosen
+
+
+def _master(secret: Secret) -> str:
+    """ARN of the secret with whose login a rotation function works; empty when it needs no other login."""
+    field = secret.key(MASTER)
+    return field.constant if field and isinstance(field.constant, str) else ""
+
+
+def _check_master(where: str, secret: Secret) -> None:
+    """The function may read no secret but those that its policy names, so the plan must know the master's ARN."""
+    field = secret.key(MASTER)
+    if field and not (isinstance(field.constant, str) and _SECRET_ARN.match(field.constant)):
+        raise UsageError(
+            f"{where}: the field '{MASTER}' must be a constant, the full ARN of the secret with the master's login"
+        )
 
 
 def _check_schedule(where: str, schedule: str) -> None:
