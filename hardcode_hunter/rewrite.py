@@ -54,7 +54,9 @@ def rewrite(
     return tuple(changes[path] for path in sorted(changes)), tuple(order), tuple(sorted(unmet))
 
 
-def _by_language(sources: Mapping[str, Source], replacements: Sequence[Replacement], languages: Mapping[str, Language]) -> Mapping[str, list[Replacement]]:
+def _by_language(
+    sources: Mapping[str, Source], replacements: Sequence[Replacement], languages: Mapping[str, Language]
+) -> Mapping[str, list[Replacement]]:
     groups: dict[str, list[Replacement]] = {}
     for row in replacements:
         source = sources.get(row.path)
@@ -63,20 +65,20 @@ def _by_language(sources: Mapping[str, Source], replacements: Sequence[Replaceme
 
 
 def _rewritten(language: Language | None, sources: Mapping[str, Source], rows: Sequence[Replacement], rewriting: Rewriting) -> Mapping[str, Rewrite]:
-    by_path: dict[str, list[Replacement]] = {}
-    for row in rows:
-        by_path.setdefault(row.path, []).append(row)
-    if language is not None and language.rewrite_tree is not None:
+    if language is not None and language.rewrite is not None:
         tree = {path: source for path, source in sources.items() if source.language == language.name}
-        return language.rewrite_tree(tree, rows, rewriting)
-    if language is None or language.rewrite is None:
-        why = f"{language.title} files are not rewritten: move this value by hand" if language else "the file is gone or can't be read; plan again"
-        code = "no-rewriter" if language else "no-source"
-        return {path: Rewrite(skips=tuple(Skip(r.finding, path, r.line, code, why, r.rule) for r in group)) for path, group in by_path.items()}
-    return {path: language.rewrite(sources[path], group, rewriting) for path, group in sorted(by_path.items())}
+        return language.rewrite(tree, rows, rewriting)
+    why = f"{language.title} files are not rewritten: move this value by hand" if language else "the file is gone or can't be read; plan again"
+    code = "no-rewriter" if language else "no-source"
+    return {path: Rewrite(skips=tuple(Skip(r.finding, path, r.line, code, why, r.rule) for r in rows if r.path == path)) for path in {r.path for r in rows}}
 
 
-def _generated(sources: Mapping[str, Source], needing: Iterable[str], rewriting: Rewriting, helper_files: Mapping[str, Sequence[str]]) -> list[Change]:
+def _generated(
+    sources: Mapping[str, Source],
+    needing: Iterable[str],
+    rewriting: Rewriting,
+    helper_files: Mapping[str, Sequence[str]],
+) -> list[Change]:
     """The retriever's module at each place where a rewritten file imports it: created, or brought up to date."""
     if rewriting.retriever.module is None:
         return []

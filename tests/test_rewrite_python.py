@@ -22,7 +22,19 @@ from hardcode_hunter import shapes
 from hardcode_hunter.languages.python import PYTHON
 from hardcode_hunter.languages.python.codemod import rewrite
 from hardcode_hunter.languages.python.reasons import PROOFS, WHY
-from hardcode_hunter.model import Access, Candidate, Evaluated, Home, LiteralType, Position, Replacement, Rewrite, Shape, Source, Span
+from hardcode_hunter.model import (
+    Access,
+    Candidate,
+    Evaluated,
+    Home,
+    LiteralType,
+    Position,
+    Replacement,
+    Rewrite,
+    Shape,
+    Source,
+    Span,
+)
 from hardcode_hunter.plugins import Retriever, Rewriting, load
 
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "rewrite"
@@ -48,10 +60,20 @@ def _case(folder: Path) -> Case:
     before = (folder / "before.py").read_bytes()
     after = folder / "after.py"
     name = f"{folder.parent.name}/{folder.name}"
-    return Case(name, before, after.read_bytes() if after.exists() else before, tuple(document["credentials"]), frozenset(document.get("tiers", ["safe"])))
+    return Case(
+        name,
+        before,
+        after.read_bytes() if after.exists() else before,
+        tuple(document["credentials"]),
+        frozenset(document.get("tiers", ["safe"])),
+    )
 
 
-CASES = [_case(file.parent) for retriever in sorted(RETRIEVERS) for file in sorted((FIXTURES / retriever).glob("*/case.yaml"))]
+CASES = [
+    _case(file.parent)
+    for retriever in sorted(RETRIEVERS)
+    for file in sorted((FIXTURES / retriever).glob("*/case.yaml"))
+]
 
 
 # ---------------------------------------------------------------- layouts
@@ -90,7 +112,9 @@ def _replacements(case: Case, layout: Callable[[bytes], bytes]) -> list[Replacem
     return rows
 
 
-def _replacement(finding: str, span: Span, credential: dict[str, Any], candidate: Candidate | None, data: bytes) -> Replacement:
+def _replacement(
+    finding: str, span: Span, credential: dict[str, Any], candidate: Candidate | None, data: bytes
+) -> Replacement:
     if candidate is None and "position" not in credential:
         pytest.fail(f"the language yields no candidate for the literal of {finding}")
     shape = credential.get("shape") or (shapes.recognise(candidate.value.reveal()) if candidate else Shape.WHOLE)
@@ -120,7 +144,15 @@ def _rewriting(case: Case, rows: list[Replacement]) -> Rewriting:
         names = {e: f"{e}/shop/{row.secret}" for e in ("production", "staging")}
         home, form = Home(credential.get("home", "secretsmanager")), credential.get("form", "json")
         access[row.secret, row.key] = Access(
-            row.secret, "shop", names["production"], "production", names, home, form, row.key, credential.get("rotates", False)
+            row.secret,
+            "shop",
+            names["production"],
+            "production",
+            names,
+            home,
+            form,
+            row.key,
+            credential.get("rotates", False),
         )
     return Rewriting(access, case.retriever, {PATH: "secret_store"}, case.tiers)
 

@@ -31,13 +31,35 @@ from hardcode_hunter.retrievers.boto3 import BOTO3
 from hardcode_hunter.retrievers.helper import HELPER
 
 LITERAL = b'"hunter-orders-2019"'
-ACCESS = Access("shop-db", "shop", "production/shop/shop-db", "production", {"production": "production/shop/shop-db"}, Home.SECRETS_MANAGER, "json", "password")
+ACCESS = Access(
+    "shop-db",
+    "shop",
+    "production/shop/shop-db",
+    "production",
+    {"production": "production/shop/shop-db"},
+    Home.SECRETS_MANAGER,
+    "json",
+    "password",
+)
 
 
 def _row(path: str, data: bytes, finding: str = "f", **changes: object) -> Replacement:
     at = data.index(LITERAL)
     span = Span(at, at + len(LITERAL))
-    row = Replacement(finding, "a-rule", path, 1, "PASSWORD", 0, span, Shape.WHOLE, LiteralType.STR, Position.ASSIGNMENT, "shop-db", "password")
+    row = Replacement(
+        finding,
+        "a-rule",
+        path,
+        1,
+        "PASSWORD",
+        0,
+        span,
+        Shape.WHOLE,
+        LiteralType.STR,
+        Position.ASSIGNMENT,
+        "shop-db",
+        "password",
+    )
     return row
 
 
@@ -49,7 +71,9 @@ def _run(files: Mapping[str, bytes]) -> tuple[Mapping[str, bytes], rewrite.Place
     sources = {path: Source(path, data, "python" if path.endswith(".py") else "") for path, data in files.items()}
     rows = [_row(path, data, f"finding of {path}") for path, data in files.items() if LITERAL in data]
     placement = rewrite.place(sources, rows)
-    changes, skips, unmet = rewrite.rewrite(sources, rows, _rewriting(placement.modules), {"python": PYTHON}, placement.files)
+    changes, skips, unmet = rewrite.rewrite(
+        sources, rows, _rewriting(placement.modules), {"python": PYTHON}, placement.files
+    )
     after = {c.path: c.result(files.get(c.path, b"")) for c in changes}
     return after, placement, (changes, skips, unmet)
 
@@ -64,11 +88,21 @@ def test_one_helper_for_each_root() -> None:
     }
     after, _, (changes, skips, unmet) = _run(files)
     assert skips == () and unmet == ()
-    assert set(after) == {"shop/db.py", "shop/mail.py", "jobs/report.py", "secret_store.py", "jobs/secret_store.py", "requirements.txt"}
+    assert set(after) == {
+        "shop/db.py",
+        "shop/mail.py",
+        "jobs/report.py",
+        "secret_store.py",
+        "jobs/secret_store.py",
+        "requirements.txt",
+    }
     assert after["secret_store.py"] == after["jobs/secret_store.py"]
     assert b'"shop-db"' in after["secret_store.py"]
     assert after["requirements.txt"] == b"flask\nboto3\n"
-    assert after["shop/mail.py"] == b'from shop import db\nfrom secret_store import get_secret\nPASSWORD = get_secret("shop-db", "password")\n'
+    assert (
+        after["shop/mail.py"]
+        == b'from shop import db\nfrom secret_store import get_secret\nPASSWORD = get_secret("shop-db", "password")\n'
+    )
     assert len({c.path for c in changes}) == len(changes)  # type: ignore[attr-defined]
 
 
@@ -93,7 +127,9 @@ def test_a_generated_module_is_brought_up_to_date() -> None:
 def test_inline_retriever_generates_nothing() -> None:
     data = b"PASSWORD = " + LITERAL + b"\n"
     rewriting = Rewriting({("shop-db", "password"): ACCESS}, BOTO3, {})
-    changes, skips, unmet = rewrite.rewrite({"a.py": Source("a.py", data, "python")}, [_row("a.py", data)], rewriting, {"python": PYTHON})
+    changes, skips, unmet = rewrite.rewrite(
+        {"a.py": Source("a.py", data, "python")}, [_row("a.py", data)], rewriting, {"python": PYTHON}
+    )
     assert [c.path for c in changes] == ["a.py"] and skips == () and unmet == ("boto3",)
 
 
@@ -113,7 +149,7 @@ def test_a_language_may_be_given_its_whole_tree() -> None:
         seen.append(set(sources))
         return {}
 
-    language = Language("x", "X", lambda source, hits: pytest.fail("not called"), rewrite_tree=whole)
+    language = Language("x", "X", lambda source, hits: pytest.fail("not called"), rewrite=whole)
     data = b"x = " + LITERAL
     sources = {"a.x": Source("a.x", data, "x"), "b.x": Source("b.x", b"", "x"), "c.py": Source("c.py", b"", "python")}
     rewrite.rewrite(sources, [_row("a.x", data)], _rewriting({}), {"x": language})
@@ -143,10 +179,22 @@ def test_hostile_file_is_a_skip_and_the_next_one_is_rewritten(name: str) -> None
     data = HOSTILE[name] + b"PASSWORD = " + LITERAL + separator
     result = rewrite_python(Source("a.py", data, "python"), [_row("a.py", data)], _rewriting({"a.py": "secret_store"}))
     assert result.change is None
-    assert {s.code for s in result.skips} <= {"no-syntax", "undecodable", "no-round-trip", "too-deep", "timed-out", "crashed"}
+    assert {s.code for s in result.skips} <= {
+        "no-syntax",
+        "undecodable",
+        "no-round-trip",
+        "too-deep",
+        "timed-out",
+        "crashed",
+    }
     assert all("hunter" not in s.why for s in result.skips)
     good = b"PASSWORD = " + LITERAL + b"\n"
-    assert rewrite_python(Source("a.py", good, "python"), [_row("a.py", good)], _rewriting({"a.py": "secret_store"})).change is not None
+    assert (
+        rewrite_python(
+            Source("a.py", good, "python"), [_row("a.py", good)], _rewriting({"a.py": "secret_store"})
+        ).change
+        is not None
+    )
 
 
 def test_worker_that_is_killed_is_replaced() -> None:
@@ -179,7 +227,12 @@ def test_worker_does_not_load_modules_of_the_scanned_tree(tmp_path: object, monk
     good = b"PASSWORD = " + LITERAL + b"\n"
     worker = Worker()
     try:
-        assert worker.rewrite(Source("a.py", good, "python"), [_row("a.py", good)], _rewriting({"a.py": "secret_store"}), 60).change is not None
+        assert (
+            worker.rewrite(
+                Source("a.py", good, "python"), [_row("a.py", good)], _rewriting({"a.py": "secret_store"}), 60
+            ).change
+            is not None
+        )
     finally:
         worker._stop()
 

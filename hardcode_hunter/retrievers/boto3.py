@@ -13,14 +13,16 @@ def definition(accesses: Sequence[Access], function: str) -> str:
     """A function that reads one field, with the names of the secrets that this file reads."""
     stored = [a for a in accesses if a.home is not Home.ROLE]
     rows = "".join(
-        f"        {quoted(secret)}: {{" + ", ".join(f"{quoted(environment)}: {quoted(name)}" for environment, name in row.items()) + "},\n"
+        f"        {quoted(secret)}: {{"
+        + ", ".join(f"{quoted(environment)}: {quoted(name)}" for environment, name in row.items())
+        + "},\n"
         for secret, row in names(stored).items()
     )
     return (
         f"def {function}(secret, field=None):\n"
         f'    """Read a field of a secret of AWS, or its whole text without one. SECRETS_ENVIRONMENT says of which environment."""\n'
         f'    override = os.environ.get("SECRET_ID_" + secret.upper().replace("-", "_"))\n'
-        f"    name = override or {{\n{rows}    }}[secret][os.environ.get(\"SECRETS_ENVIRONMENT\", {quoted(default_environment(stored))})]\n"
+        f'    name = override or {{\n{rows}    }}[secret][os.environ.get("SECRETS_ENVIRONMENT", {quoted(default_environment(stored))})]\n'
         f"{_fetches(stored)}"
         f"    if field is None:\n"
         f"        return text\n"

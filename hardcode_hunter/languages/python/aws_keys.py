@@ -36,7 +36,13 @@ def plan(bench: Workbench, place: Place, rows: Sequence[Replacement]) -> Operati
     if _only_for_sessions(bench, place):
         return _none(bench, place, rows, Tier.SAFE, "")
     if rows[0].position in (Position.ASSIGNMENT, Position.ITEM, Position.CLASS_FIELD):
-        return _none(bench, place, rows, Tier.REVIEW, "the key becomes None, which boto3 takes as \"use the role\"; other uses of it must allow that")
+        return _none(
+            bench,
+            place,
+            rows,
+            Tier.REVIEW,
+            'the key becomes None, which boto3 takes as "use the role"; other uses of it must allow that',
+        )
     raise Unchanged("aws-key")
 
 
@@ -108,7 +114,7 @@ def _without_default(bench: Workbench, place: Place, call: cst.Call, rows: Seque
         changes=((call, without([1])),),
         statement=place.statement,
         tier=Tier.SAFE if _only_for_sessions(bench, place) else Tier.REVIEW,
-        reason="without the variable the key becomes None, which boto3 takes as \"use the role\"; other uses of it must allow that",
+        reason='without the variable the key becomes None, which boto3 takes as "use the role"; other uses of it must allow that',
         removes=True,
     )
 
@@ -128,8 +134,17 @@ def _none(bench: Workbench, place: Place, rows: Sequence[Replacement], tier: Tie
 
 def _only_for_sessions(bench: Workbench, place: Place) -> bool:
     """Whether the literal is bound to a name whose every use in this file is a static-key argument of a boto3 call."""
-    name = next((dotted(a.targets[0].target) for a in place.ancestors if isinstance(a, cst.Assign) and len(a.targets) == 1), "")
-    argument = next((a for a in place.ancestors if isinstance(a, cst.Arg) and a.keyword is not None and a.keyword.value in KEYWORDS), None)
+    name = next(
+        (dotted(a.targets[0].target) for a in place.ancestors if isinstance(a, cst.Assign) and len(a.targets) == 1), ""
+    )
+    argument = next(
+        (
+            a
+            for a in place.ancestors
+            if isinstance(a, cst.Arg) and a.keyword is not None and a.keyword.value in KEYWORDS
+        ),
+        None,
+    )
     if argument is not None:
         return True
     if not name or "." in name:
@@ -161,4 +176,6 @@ class _Uses(cst.CSTVisitor):
     def visit_Call(self, node: cst.Call) -> None:
         for argument in node.args:
             keyed = argument.keyword is not None and argument.keyword.value in KEYWORDS
-            self.good += keyed and dotted(argument.value).rpartition(".")[2] == self._name and _is_session(self._bench, node)
+            self.good += (
+                keyed and dotted(argument.value).rpartition(".")[2] == self._name and _is_session(self._bench, node)
+            )

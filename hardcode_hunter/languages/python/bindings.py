@@ -40,10 +40,17 @@ class Names:
         top = [node for node in tree.body if isinstance(node, (ast.Import, ast.ImportFrom))]
         nodes = list(ast.walk(tree))
         aliases = {local: target for node in nodes for local, target in _imported(node)}
-        here = tuple(Bound(local, target, layout.span_of(node).end) for node in top for local, target in _imported(node))
+        here = tuple(
+            Bound(local, target, layout.span_of(node).end) for node in top for local, target in _imported(node)
+        )
         stores = Counter(name for node in nodes if node not in top for name in _stored(node))
         star = any(isinstance(node, ast.ImportFrom) and any(a.name == "*" for a in node.names) for node in nodes)
-        future = frozenset(a.name for node in top if isinstance(node, ast.ImportFrom) and node.module == "__future__" for a in node.names)
+        future = frozenset(
+            a.name
+            for node in top
+            if isinstance(node, ast.ImportFrom) and node.module == "__future__"
+            for a in node.names
+        )
         used = {name for node in nodes for name in (*_stored(node), *_loaded(node))} | {b.local for b in here}
         return cls(frozenset(used), stores, here, star, aliases, future)
 
@@ -51,14 +58,18 @@ class Names:
         """``name`` or the like of it that nothing in the file uses; with an underscore where a star import could rebind it."""
         taken = self.used | set(self.chosen.values())
         bare = name.lstrip("_")
-        for candidate in ([] if self.star else [name]) + [f"_{bare}"] + [f"_{bare}_{number}" for number in range(2, len(taken) + 3)]:
+        for candidate in (
+            ([] if self.star else [name]) + [f"_{bare}"] + [f"_{bare}_{number}" for number in range(2, len(taken) + 3)]
+        ):
             if candidate not in taken:
                 return candidate
         raise AssertionError("unreachable: more names were tried than are taken")
 
     def bind(self, module: str, name: str, offset: int, in_function: bool) -> tuple[str, Import | None]:
         """How the code at ``offset`` calls ``module.name``, and the import that it needs (``None``: there is one)."""
-        bound = self._existing(f"{module}.{name}" if name else module, offset, in_function) or self._through_module(module, name, offset, in_function)
+        bound = self._existing(f"{module}.{name}" if name else module, offset, in_function) or self._through_module(
+            module, name, offset, in_function
+        )
         if bound:
             return bound, None
         if (module, name) not in self.chosen:
@@ -75,7 +86,12 @@ class Names:
     def _existing(self, target: str, offset: int, in_function: bool) -> str:
         for bound in self.imports:
             once = not self.stores[bound.local] and sum(b.local == bound.local for b in self.imports) == 1
-            if bound.target == target and once and (in_function or bound.end <= offset) and not (self.star and bound.local[0] != "_"):
+            if (
+                bound.target == target
+                and once
+                and (in_function or bound.end <= offset)
+                and not (self.star and bound.local[0] != "_")
+            ):
                 return bound.local
         return ""
 
@@ -88,7 +104,11 @@ def _imported(node: ast.AST) -> Iterator[tuple[str, str]]:
     """(local name, dotted name) for each name that an import statement binds."""
     if isinstance(node, ast.Import):
         for alias in node.names:
-            yield (alias.asname, alias.name) if alias.asname else (alias.name.partition(".")[0], alias.name.partition(".")[0])
+            yield (
+                (alias.asname, alias.name)
+                if alias.asname
+                else (alias.name.partition(".")[0], alias.name.partition(".")[0])
+            )
     elif isinstance(node, ast.ImportFrom) and not node.level:
         for alias in node.names:
             yield alias.asname or alias.name, f"{node.module}.{alias.name}"

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +32,13 @@ class Client:
 def table() -> Mapping[str, Client]:
     """Every call in the table, by its dotted name."""
     text = resources.files(__package__).joinpath("clients.toml").read_text(encoding="utf-8")
-    rows = [Client(**{key: tuple(v) if isinstance(v, list) else v for key, v in row.items()}) for row in tomllib.loads(text)["client"]]
+    rows = [_row(row) for row in tomllib.loads(text)["client"]]
     return {call: row for row in rows for call in row.calls}
+
+
+def _row(row: dict[str, Any]) -> Client:
+    values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in row.items()}
+    return Client(**values)
 
 
 def of(callee: str) -> Client | None:

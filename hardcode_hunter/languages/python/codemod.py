@@ -65,7 +65,9 @@ def rewrite(source: Source, replacements: Sequence[Replacement], rewriting: Rewr
     return Rewrite(change, _skips(source, replacements, skips), rewriting.retriever.requirements if needs else ())
 
 
-def _settled(tree: Tree, path: str, replacements: Sequence[Replacement], rewriting: Rewriting, skips: Skips) -> _Result | None:
+def _settled(
+    tree: Tree, path: str, replacements: Sequence[Replacement], rewriting: Rewriting, skips: Skips
+) -> _Result | None:
     """The largest change that passes its proofs: what fails alone is skipped, what fails only together is skipped whole."""
     places = _places(tree, replacements, skips)
     while True:
@@ -108,7 +110,9 @@ def _places(tree: Tree, replacements: Sequence[Replacement], skips: Skips) -> Ma
     return places
 
 
-def _planned(tree: Tree, path: str, rows: Sequence[Replacement], places: Mapping[str, Place], rewriting: Rewriting, skips: Skips) -> list[Operation]:
+def _planned(
+    tree: Tree, path: str, rows: Sequence[Replacement], places: Mapping[str, Place], rewriting: Rewriting, skips: Skips
+) -> list[Operation]:
     bench = Workbench(path, tree, Names.of(tree.syntax, tree.layout), rewriting)
     groups: dict[Span, list[Replacement]] = {}
     for row in sorted(rows, key=lambda r: (r.span, r.key)):
@@ -196,7 +200,12 @@ def _definition_name(operations: Sequence[Operation], default: str) -> str:
 def _edits(tree: Tree, operations: Sequence[Operation], insertions: Sequence[Splice]) -> tuple[Edit, ...]:
     layout = tree.layout
     edits = [
-        Edit(layout.on_disk(splice.span), layout.encode(splice.text), operation.tier, operation.findings[min(number, len(operation.findings) - 1)])
+        Edit(
+            layout.on_disk(splice.span),
+            layout.encode(splice.text),
+            operation.tier,
+            operation.findings[min(number, len(operation.findings) - 1)],
+        )
         for operation in operations
         for number, splice in enumerate(operation.splices)
     ]
@@ -206,5 +215,8 @@ def _edits(tree: Tree, operations: Sequence[Operation], insertions: Sequence[Spl
 
 def _skips(source: Source, replacements: Sequence[Replacement], skips: Skips) -> tuple[Skip, ...]:
     rows = {row.finding: row for row in replacements}
-    made = [Skip(f, source.path, rows[f].line, why.code, sentence(why.code, **why.details), rows[f].rule) for f, why in skips.items()]
+    made = [
+        Skip(f, source.path, rows[f].line, why.code, sentence(why.code, **why.details), rows[f].rule)
+        for f, why in skips.items()
+    ]
     return tuple(sorted(made, key=lambda s: (s.line, s.finding)))

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import libcst as cst
 
 from hardcode_hunter.languages.python import clients
-from hardcode_hunter.languages.python.operations import Operation, Splice, Swap, Touch
+from hardcode_hunter.languages.python.operations import Import, Operation, Reading, Splice, Swap, Touch
 from hardcode_hunter.languages.python.reasons import Unchanged
 from hardcode_hunter.languages.python.shapes_code import part, requoted, without
 from hardcode_hunter.languages.python.strings import Piece, dedented, pieces, value
@@ -22,12 +22,20 @@ _KEYWORDS = {"password": "password", "username": "user", "host": "host", "port":
 
 def plan(bench: Workbench, place: Place, rows: Sequence[Replacement]) -> Operation | None:
     """``connect("dbname=x password=y")`` → ``connect("dbname=x", password=…)``; ``None`` when the literal is no such argument."""
-    if rows[0].shape is not Shape.DSN or not isinstance(place.parent, cst.Arg) or not isinstance(place.ancestors[1], cst.Call):
+    if (
+        rows[0].shape is not Shape.DSN
+        or not isinstance(place.parent, cst.Arg)
+        or not isinstance(place.ancestors[1], cst.Call)
+    ):
         return None
     call, argument = place.ancestors[1], place.parent
     client = clients.of(rows[0].callee or bench.callee(call))
     position = call.args.index(argument)
-    if client is None or not client.dsn or not (argument.keyword.value == client.dsn if argument.keyword else position == client.position):
+    if (
+        client is None
+        or not client.dsn
+        or not (argument.keyword.value == client.dsn if argument.keyword else position == client.position)
+    ):
         return None
     if any(a.keyword is None for a in call.args[position + 1 :]):
         return None  # a positional argument or ** follows: quoting inside the string is as good
@@ -41,13 +49,24 @@ def plan(bench: Workbench, place: Place, rows: Sequence[Replacement]) -> Operati
     return _moved(bench, place, call, position, literal, rows, roles)
 
 
-def _moved(bench: Workbench, place: Place, call: cst.Call, position: int, literal: Sequence[Piece], rows: Sequence[Replacement], roles: Sequence[str]) -> Operation:
+def _moved(
+    bench: Workbench,
+    place: Place,
+    call: cst.Call,
+    position: int,
+    literal: Sequence[Piece],
+    rows: Sequence[Replacement],
+    roles: Sequence[str],
+) -> Operation:
     quote = literal[0].quote[0]
     spans = _apart([_pair(value(literal), role) for role in roles])
     code, parse = without(literal, spans), without(dedented(literal, bench.tree.indent(place)), spans)
     text, change = bench.expression(code, place, parse=parse)
     separator, comma = _separator(bench, place, call.args[position])
-    readings, imports, added, arguments = [], [], "", []
+    readings: list[tuple[Reading, str]] = []
+    imports: list[Import] = []
+    arguments: list[cst.Arg] = []
+    added = ""
     for row, role in zip(rows, roles, strict=True):
         reading, needed = bench.reading(row, place)
         readings.append((reading, role))

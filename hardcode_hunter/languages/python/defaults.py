@@ -22,7 +22,15 @@ InPlace = Callable[[Workbench, Place, Sequence[Replacement]], Operation]
 
 MAPPINGS = frozenset({"os.environ", "environ"})
 READERS = frozenset(
-    {"decouple.config", "decouple.AutoConfig", "environs.Env", "environs.env", "environ.Env", "starlette.config.Config", "prettyconf.config"}
+    {
+        "decouple.config",
+        "decouple.AutoConfig",
+        "environs.Env",
+        "environs.env",
+        "environ.Env",
+        "starlette.config.Config",
+        "prettyconf.config",
+    }
 )
 """Readers of settings that give ``None`` back for a missing variable when the default is ``None`` and nothing is cast."""
 CASTS = frozenset({"cast", "validate", "subcast"})
@@ -35,7 +43,9 @@ def plan(bench: Workbench, place: Place, rows: Sequence[Replacement], in_place: 
     """The operation when the literal is a default, else ``None``."""
     if isinstance(place.parent, cst.Param) and place.parent.default is place.node:
         return _parameter(bench, place, rows, in_place)
-    call = place.ancestors[1] if isinstance(place.parent, cst.Arg) and isinstance(place.ancestors[1], cst.Call) else None
+    call = (
+        place.ancestors[1] if isinstance(place.parent, cst.Arg) and isinstance(place.ancestors[1], cst.Call) else None
+    )
     if call is None:
         return None
     return _lookup(bench, place, call, rows, in_place)
@@ -44,11 +54,15 @@ def plan(bench: Workbench, place: Place, rows: Sequence[Replacement], in_place: 
 # ---------------------------------------------------------------- look-ups
 
 
-def _lookup(bench: Workbench, place: Place, call: cst.Call, rows: Sequence[Replacement], in_place: InPlace) -> Operation | None:
+def _lookup(
+    bench: Workbench, place: Place, call: cst.Call, rows: Sequence[Replacement], in_place: InPlace
+) -> Operation | None:
     function = call.func
     name = bench.callee(call)
     is_default = isinstance(place.parent, cst.Arg) and (
-        place.parent.keyword.value == "default" if place.parent.keyword else len(call.args) > 1 and call.args[1] is place.parent
+        place.parent.keyword.value == "default"
+        if place.parent.keyword
+        else len(call.args) > 1 and call.args[1] is place.parent
     )
     if not is_default:
         return None
@@ -59,15 +73,33 @@ def _lookup(bench: Workbench, place: Place, call: cst.Call, rows: Sequence[Repla
         return None
     receiver = function.value if isinstance(function, cst.Attribute) else None
     asked = bench.tree.code(key.value)
-    mapping = "os.environ" if name == "os.getenv" and isinstance(function, cst.Attribute) else dotted(receiver) if receiver else ""
+    mapping = (
+        "os.environ"
+        if name == "os.getenv" and isinstance(function, cst.Attribute)
+        else dotted(receiver)
+        if receiver
+        else ""
+    )
     method = name.rpartition(".")[2]
-    if mapping and bench.names.resolve(mapping) == "os.environ" and method in ("getenv", "get", "setdefault") and len(call.args) == 2:
+    if (
+        mapping
+        and bench.names.resolve(mapping) == "os.environ"
+        and method in ("getenv", "get", "setdefault")
+        and len(call.args) == 2
+    ):
         if name == "os.getenv":
             mapping = f"{dotted(function.value)}.environ" if isinstance(function, cst.Attribute) else mapping
         other = f"{bench.tree.code(function)}({asked}, {{}})" if method == "setdefault" else "{}"
         return _lazy(bench, place, call, rows, in_place, f"{mapping}[{asked}] if {asked} in {mapping} else {other}")
     if name == "os.getenv" and len(call.args) == 2:
-        return _lazy(bench, place, call, rows, in_place, f"{bench.tree.code(call.func)}({asked}) if {bench.tree.code(call.func)}({asked}) is not None else {{}}")
+        return _lazy(
+            bench,
+            place,
+            call,
+            rows,
+            in_place,
+            f"{bench.tree.code(call.func)}({asked}) if {bench.tree.code(call.func)}({asked}) is not None else {{}}",
+        )
     if name in READERS or (rows[0].position is Position.ENV_DEFAULT and rows[0].callee in READERS):
         return _reader(bench, place, call, rows, in_place)
     if rows[0].position is Position.ENV_DEFAULT:
@@ -75,7 +107,9 @@ def _lookup(bench: Workbench, place: Place, call: cst.Call, rows: Sequence[Repla
     return None
 
 
-def _reader(bench: Workbench, place: Place, call: cst.Call, rows: Sequence[Replacement], in_place: InPlace) -> Operation:
+def _reader(
+    bench: Workbench, place: Place, call: cst.Call, rows: Sequence[Replacement], in_place: InPlace
+) -> Operation:
     """``config("X", default="…")``: asked first with ``None`` for a default, which can't be told from a cast's result."""
     if len(call.args) != 2 or any(a.star or (a.keyword and a.keyword.value in CASTS) for a in call.args):
         raise Unchanged("unknown-default")
@@ -85,7 +119,9 @@ def _reader(bench: Workbench, place: Place, call: cst.Call, rows: Sequence[Repla
     return _lazy(bench, place, call, rows, in_place, f"{asked} if {asked} is not None else {{}}")
 
 
-def _lazy(bench: Workbench, place: Place, call: cst.Call, rows: Sequence[Replacement], in_place: InPlace, form: str) -> Operation:
+def _lazy(
+    bench: Workbench, place: Place, call: cst.Call, rows: Sequence[Replacement], in_place: InPlace, form: str
+) -> Operation:
     """The whole call gives way to a conditional expression; ``form`` has ``{}`` where the read goes."""
     inner = in_place(bench, place, rows)
     before, _, after = form.rpartition("{}")
@@ -135,7 +171,7 @@ def _optional(bench: Workbench, param: cst.Param) -> tuple[Splice, tuple[cst.CST
         return None
     node = param.annotation.annotation
     written = bench.tree.code(node)
-    if not _SIMPLE_TYPE.fullmatch(written) or node.lpar:  # type: ignore[attr-defined]
+    if not _SIMPLE_TYPE.fullmatch(written) or node.lpar:
         raise Unchanged("none-is-meaningful")
     text = f"{written} | None" if "annotations" in bench.names.future else f'"{written} | None"'
     new = cst.parse_expression(text)
@@ -161,7 +197,9 @@ class _Guard:
         deeper = indent + tree.module.default_indent
         text = f"{indent}if {name} is None:\n{deeper}{name} = {read}\n".replace("\n", tree.newline)
         self.splice = Splice(Span(start, start), text, Touch.STATEMENT)
-        self._node = cst.parse_statement(f"if {name} is None:\n    {name} = {read}\n", config=tree.module.config_for_parsing)
+        self._node = cst.parse_statement(
+            f"if {name} is None:\n    {name} = {read}\n", config=tree.module.config_for_parsing
+        )
 
     def change(self, block: cst.IndentedBlock) -> cst.IndentedBlock:
         body = list(block.body)

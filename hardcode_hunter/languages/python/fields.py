@@ -69,7 +69,14 @@ _REFUSED: Mapping[str, str] = {
 }  # fmt: skip
 _LAZY_DEFAULT = frozenset({"click.option", "click.argument", "click.Option"})
 """Calls that accept a function as ``default`` and call it when the value is needed (click documentation, "Dynamic Defaults")."""
-_ORM = ("django.db.models.", "sqlalchemy.Column", "sqlalchemy.orm.mapped_column", "peewee.", "mongoengine.", "tortoise.fields.")
+_ORM = (
+    "django.db.models.",
+    "sqlalchemy.Column",
+    "sqlalchemy.orm.mapped_column",
+    "peewee.",
+    "mongoengine.",
+    "tortoise.fields.",
+)
 
 
 def plan(bench: Workbench, place: Place, rows: Sequence[Replacement], in_place: InPlace) -> Operation | None:
@@ -137,7 +144,9 @@ class _Reads(cst.CSTVisitor):
 # ---------------------------------------------------------------- calls
 
 
-def _in_call(bench: Workbench, place: Place, call: cst.Call, rows: Sequence[Replacement], in_place: InPlace) -> Operation | None:
+def _in_call(
+    bench: Workbench, place: Place, call: cst.Call, rows: Sequence[Replacement], in_place: InPlace
+) -> Operation | None:
     callee = bench.callee(call)
     argument = place.parent
     assert isinstance(argument, cst.Arg)
@@ -151,22 +160,43 @@ def _in_call(bench: Workbench, place: Place, call: cst.Call, rows: Sequence[Repl
         raise Unchanged("orm-default")
     if keyword == "default" and callee.endswith(".add_argument") and decorator(place) is None:
         inner = in_place(bench, place, rows)
-        return replace(inner, tier=Tier.REVIEW, reason="argparse evaluates the default before it parses, so that even --help reads the secret")
+        return replace(
+            inner,
+            tier=Tier.REVIEW,
+            reason="argparse evaluates the default before it parses, so that even --help reads the secret",
+        )
     return None
 
 
-def _argument(bench: Workbench, place: Place, argument: cst.Arg, rows: Sequence[Replacement], in_place: InPlace, keyword: str) -> Operation:
+def _argument(
+    bench: Workbench, place: Place, argument: cst.Arg, rows: Sequence[Replacement], in_place: InPlace, keyword: str
+) -> Operation:
     """``default="…"`` → ``default_factory=lambda: …``: the whole argument."""
     inner = _made(bench, place, rows, in_place, "lambda: ", "", [])
     text = f"{keyword}={inner.splices[0].text}"
     value = cst.parse_expression(inner.splices[0].text, config=bench.tree.module.config_for_parsing)
     tight = cst.AssignEqual(whitespace_before=cst.SimpleWhitespace(""), whitespace_after=cst.SimpleWhitespace(""))
     change: NodeChange = lambda old: old.with_changes(keyword=cst.Name(keyword), equal=tight, value=value)  # noqa: E731
-    return replace(inner, splices=(Splice(bench.tree.span(argument), text, Touch.ARGUMENT),), changes=((argument, change),))
+    return replace(
+        inner, splices=(Splice(bench.tree.span(argument), text, Touch.ARGUMENT),), changes=((argument, change),)
+    )
 
 
-def _made(bench: Workbench, place: Place, rows: Sequence[Replacement], in_place: InPlace, before: str, after: str, imports: Sequence[Import]) -> Operation:
+def _made(
+    bench: Workbench,
+    place: Place,
+    rows: Sequence[Replacement],
+    in_place: InPlace,
+    before: str,
+    after: str,
+    imports: Sequence[Import],
+) -> Operation:
     """The read inside a function that runs when an object is made."""
     inner = in_place(bench, place, [replace(row, evaluated=Evaluated.CALL) for row in rows])
     text, change = bench.expression(f"{before}{inner.splices[0].text}{after}", place)
-    return replace(inner, splices=(Splice(place.span, text, Touch.VALUE),), changes=((place.node, change),), imports=(*inner.imports, *imports))
+    return replace(
+        inner,
+        splices=(Splice(place.span, text, Touch.VALUE),),
+        changes=((place.node, change),),
+        imports=(*inner.imports, *imports),
+    )

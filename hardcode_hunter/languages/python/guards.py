@@ -22,14 +22,18 @@ def check(place: Place, row: Replacement) -> None:
         raise Unchanged("embedded")
     if row.position is Position.COMPARISON or compared(place):
         raise Unchanged("comparison")
-    if isinstance(place.node, cst.TemplatedString) or any(isinstance(a, cst.TemplatedStringExpression) for a in place.ancestors):
+    if isinstance(place.node, cst.TemplatedString) or any(
+        isinstance(a, cst.TemplatedStringExpression) for a in place.ancestors
+    ):
         raise Unchanged("template-string")
     if isinstance(place.parent, cst.ConcatenatedString):
         raise Unchanged("implicit-concatenation")
     for ancestor in place.ancestors:
         if isinstance(ancestor, cst.MatchPattern):
             raise Unchanged("pattern")
-        if isinstance(ancestor, cst.Annotation) or (isinstance(ancestor, cst.Subscript) and dotted(ancestor.value).endswith("Literal")):
+        if isinstance(ancestor, cst.Annotation) or (
+            isinstance(ancestor, cst.Subscript) and dotted(ancestor.value).endswith("Literal")
+        ):
             raise Unchanged("annotation")
         if isinstance(ancestor, (cst.BaseSmallStatement, cst.BaseSuite)):
             break

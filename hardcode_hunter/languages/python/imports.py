@@ -55,7 +55,10 @@ def insertions(tree: Tree, imports: Iterable[Import], definition: str, limit: in
         rows.setdefault(index, []).append(item)
     if definition:
         rows.setdefault(top.last, [])
-    return [_insertion(tree, index, wanted, definition if index == top.last else "") for index, wanted in sorted(rows.items())]
+    return [
+        _insertion(tree, index, wanted, definition if index == top.last else "")
+        for index, wanted in sorted(rows.items())
+    ]
 
 
 def _insertion(tree: Tree, index: int, rows: Sequence[Import], definition: str) -> Insertion:
@@ -155,7 +158,9 @@ def _imports(statement: cst.CSTNode) -> bool:
     if isinstance(statement, cst.SimpleStatementLine):
         return any(isinstance(small, (cst.Import, cst.ImportFrom)) for small in statement.body)
     if isinstance(statement, cst.Try):
-        return all(_imports(inner) or _passes(inner) for inner in statement.body.body) and any(_imports(inner) for inner in statement.body.body)
+        return all(_imports(inner) or _passes(inner) for inner in statement.body.body) and any(
+            _imports(inner) for inner in statement.body.body
+        )
     return False
 
 
@@ -206,12 +211,18 @@ def _beside(module: cst.Module, wanted: str, top: _Top, limit: int) -> int:
 def _imported_modules(statement: cst.CSTNode) -> list[str]:
     names: list[str] = []
     for small in _small(statement):
-        names += [_module_of(small)] if isinstance(small, cst.ImportFrom) else [dotted(a.name) for a in small.names] if isinstance(small, cst.Import) else []
+        names += (
+            [_module_of(small)]
+            if isinstance(small, cst.ImportFrom)
+            else [dotted(a.name) for a in small.names]
+            if isinstance(small, cst.Import)
+            else []
+        )
     return [name for name in names if name]
 
 
-def _imports_standard(statement: cst.CSTNode) -> bool:
-    return any(_standard(name) for name in _imported_modules(statement))
+def _imports_standard(statement: cst.CSTNode | None) -> bool:
+    return statement is not None and any(_standard(name) for name in _imported_modules(statement))
 
 
 # ---------------------------------------------------------------- making it so

@@ -47,7 +47,9 @@ class Import:
     def line(self) -> str:
         if not self.name:
             return f"import {self.module}"
-        return f"from {self.module} import {self.name}" + (f" as {self.local}" if self.local not in ("", self.name) else "")
+        return f"from {self.module} import {self.name}" + (
+            f" as {self.local}" if self.local not in ("", self.name) else ""
+        )
 
 
 @dataclass(frozen=True, slots=True)

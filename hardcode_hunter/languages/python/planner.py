@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import libcst as cst
 
 from hardcode_hunter.languages.python import aws_keys, connections, defaults, fields, guards
-from hardcode_hunter.languages.python.operations import Operation, Reading, Swap
+from hardcode_hunter.languages.python.operations import Import, Operation, Reading, Swap
 from hardcode_hunter.languages.python.reasons import Unchanged
 from hardcode_hunter.languages.python.shapes_code import Tools, Wanted, partial, whole
 from hardcode_hunter.languages.python.strings import dedented, pieces, value
@@ -70,12 +70,18 @@ def _partial(bench: Workbench, place: Place, rows: Sequence[Replacement], shape:
     if literal is None:
         raise Unchanged("partly-computed")
     text = value(literal)
-    percent = isinstance(place.parent, cst.BinaryOperation) and isinstance(place.parent.operator, cst.Modulo) and place.parent.left is place.node
+    percent = (
+        isinstance(place.parent, cst.BinaryOperation)
+        and isinstance(place.parent.operator, cst.Modulo)
+        and place.parent.left is place.node
+    )
     formatted_later = _PERCENT.search(text) is not None and not percent
-    if formatted_later or (shape is not Shape.URL and (_BRACES.search(text) or _formats(place)) and not any(p.formatted for p in literal)):
+    if formatted_later or (
+        shape is not Shape.URL and (_BRACES.search(text) or _formats(place)) and not any(p.formatted for p in literal)
+    ):
         raise Unchanged("formatted")
     readings: list[Reading] = []
-    imports = []
+    imports: list[Import] = []
     for row in rows:
         reading, needed = bench.reading(row, place)
         readings.append(reading)

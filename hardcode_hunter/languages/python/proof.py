@@ -82,7 +82,9 @@ def _moved(ordered: Sequence[Splice]) -> list[Span]:
 
 def _planned(ordered: Sequence[Splice], spans: Sequence[Span]) -> _Planned:
     def of(touch: Touch) -> tuple[Span, ...]:
-        return tuple(span for splice, span in zip(ordered, spans, strict=True) if splice.touch is touch and span.start < span.end)
+        return tuple(
+            span for splice, span in zip(ordered, spans, strict=True) if splice.touch is touch and span.start < span.end
+        )
 
     return _Planned(of(Touch.VALUE), of(Touch.ARGUMENT), of(Touch.STATEMENT))
 
@@ -96,7 +98,7 @@ def _masked(tree: ast.Module, layout: Layout, planned: _Planned) -> str:
     whole = mask.visit(tree)
     if sorted(mask.hit) != sorted(planned.values):
         raise Unchanged("proof-syntax-tree")
-    return ast.dump(whole)
+    return ast.dump(whole or tree)
 
 
 class _Mask(ast.NodeTransformer):
@@ -137,7 +139,11 @@ def _place(node: ast.expr | ast.stmt | ast.keyword, layout: Layout) -> Span:
 def _docstrings(tree: ast.Module, layout: Layout, planned: _Planned) -> list[str | None]:
     """The docstrings, but for those of inserted definitions."""
     owners = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-    kept = [node for node in ast.walk(tree) if isinstance(node, owners) and not _inside(_place(node, layout), planned.statements)]
+    kept = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, owners) and not _inside(_place(node, layout), planned.statements)
+    ]
     return [ast.get_docstring(node, clean=False) for node in (tree, *kept)]
 
 

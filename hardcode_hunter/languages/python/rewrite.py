@@ -21,4 +21,6 @@ def rewrite(source: Source, replacements: Sequence[Replacement], rewriting: Rewr
         return WORKER.rewrite(source, replacements, rewriting, seconds_for(len(source.data)))
     except Unchanged as failure:
         why = sentence(failure.code, **failure.details)
-        return Rewrite(skips=tuple(Skip(row.finding, source.path, row.line, failure.code, why, row.rule) for row in replacements))
+        return Rewrite(
+            skips=tuple(Skip(row.finding, source.path, row.line, failure.code, why, row.rule) for row in replacements)
+        )

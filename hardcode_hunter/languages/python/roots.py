@@ -95,7 +95,10 @@ def _imports(source: Source) -> list[tuple[str, tuple[str, ...]]]:
     try:
         nodes = list(ast.walk(ast.parse(text)))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        rows = [(m[1], tuple(n.strip() for n in m[2].split(","))) if m[1] else (m[3].split(",")[0].split()[0], ()) for m in _IMPORT.finditer(text)]
+        rows = [
+            (m[1], tuple(n.strip() for n in m[2].split(","))) if m[1] else (m[3].split(",")[0].split()[0], ())
+            for m in _IMPORT.finditer(text)
+        ]
         return [(module, names) for module, names in rows if not module.startswith(".")]
     found: list[tuple[str, tuple[str, ...]]] = []
     for node in nodes:
@@ -131,7 +134,10 @@ def _votes(tree: _Tree, imports: Mapping[str, list[tuple[str, tuple[str, ...]]]]
             near = [root for root in roots if root in above] or roots
             for root in near:
                 votes[path][root] += 2 if len(near) == 1 else 1
-                targets = [_resolved(tree, root, module), *(_resolved(tree, root, f"{module}.{name}") for name in names)]
+                targets = [
+                    _resolved(tree, root, module),
+                    *(_resolved(tree, root, f"{module}.{name}") for name in names),
+                ]
                 for target in {t for t in targets if t and t != path}:
                     votes[target][root] += 2 if len(near) == 1 else 1
     return votes
@@ -196,7 +202,11 @@ def _packaged(path: str, roots: tuple[str, ...], tree: _Tree, sources: Mapping[s
     root = roots[0]
     inside = path[len(root) + 1 :] if root else path
     top = inside.partition("/")[0]
-    if "/" not in inside or not path.startswith(f"{root}/" if root else "") or _join(root, f"{top}/__init__.py") not in tree.paths:
+    if (
+        "/" not in inside
+        or not path.startswith(f"{root}/" if root else "")
+        or _join(root, f"{top}/__init__.py") not in tree.paths
+    ):
         return ""
     above = [root, root.rpartition("/")[0]] if root.rpartition("/")[2] == "src" else [root]
     for folder in above:

@@ -68,7 +68,9 @@ def whole(reading: Reading, quote: str, literal: str) -> str:
     return f"int({code})" if literal == "int" else code
 
 
-def partial(shape: Shape, literal: Sequence[Piece], wanted: Sequence[Wanted], tools: Tools, percent: bool) -> tuple[str, bool]:
+def partial(
+    shape: Shape, literal: Sequence[Piece], wanted: Sequence[Wanted], tools: Tools, percent: bool
+) -> tuple[str, bool]:
     """The expression for a literal of ``shape`` with its ``wanted`` parts read, and whether it is a sum that may need parentheses.
 
     ``percent`` says that the literal is the format of a ``%`` operator. Raises :class:`Unchanged`.
@@ -77,7 +79,9 @@ def partial(shape: Shape, literal: Sequence[Piece], wanted: Sequence[Wanted], to
     if shape is Shape.URL:
         if is_bytes:
             return _split(literal, [_url_hole(literal, w, tools, '"', percent, True) for w in wanted])
-        return _embedded(literal, [_url_hole(literal, w, tools, other(literal[0].quote), percent, False) for w in wanted]), False
+        return _embedded(
+            literal, [_url_hole(literal, w, tools, other(literal[0].quote), percent, False) for w in wanted]
+        ), False
     if percent:
         raise Unchanged("formatted")
     if shape is Shape.BASIC:
@@ -101,7 +105,9 @@ def part(shape: Shape, text: str, role: str) -> shapes.Part:
 # ---------------------------------------------------------------- one hole
 
 
-def _url_hole(literal: Sequence[Piece], wanted: Wanted, tools: Tools, quote: str, percent: bool, is_bytes: bool) -> _Hole:
+def _url_hole(
+    literal: Sequence[Piece], wanted: Wanted, tools: Tools, quote: str, percent: bool, is_bytes: bool
+) -> _Hole:
     found = part(Shape.URL, value(literal), wanted.role)
     code = requoted(wanted.reading.text, quote)
     if wanted.role not in _VERBATIM:
@@ -162,9 +168,19 @@ def _embedded(literal: Sequence[Piece], holes: Sequence[_Hole]) -> str:
     made: list[str] = []
     for piece, units, cut in _cut(literal, holes):
         if not any(isinstance(unit, _Hole) for unit in units):
-            made.append(piece.before + (replace(piece, units=tuple(u for u in units if isinstance(u, Unit))).source if cut else piece.source))
+            made.append(
+                piece.before
+                + (replace(piece, units=tuple(u for u in units if isinstance(u, Unit))).source if cut else piece.source)
+            )
             continue
-        body = "".join(f"{{{u.code}}}" if isinstance(u, _Hole) else u.source * 2 if u.source in "{}" and not piece.formatted else u.source for u in units)
+        body = "".join(
+            f"{{{u.code}}}"
+            if isinstance(u, _Hole)
+            else u.source * 2
+            if u.source in "{}" and not piece.formatted
+            else u.source
+            for u in units
+        )
         prefix = piece.prefix if piece.formatted else piece.prefix.replace("u", "").replace("U", "") + "f"
         made.append(f"{piece.before}{prefix}{piece.quote}{body}{piece.quote}")
     return "".join(made)

@@ -66,7 +66,9 @@ def pieces(node: cst.BaseExpression, tree: Tree) -> tuple[Piece, ...] | None:
     """The pieces of a string literal or a sum of such; ``None`` when ``node`` is none, or a template string (PEP 750)."""
     import libcst as cst
 
-    if isinstance(node, cst.ConcatenatedString) or (isinstance(node, cst.BinaryOperation) and isinstance(node.operator, cst.Add)):
+    if isinstance(node, cst.ConcatenatedString) or (
+        isinstance(node, cst.BinaryOperation) and isinstance(node.operator, cst.Add)
+    ):
         left, right = pieces(node.left, tree), pieces(node.right, tree)
         if left is None or right is None or node.left.lpar or node.right.lpar:
             return None
@@ -81,7 +83,9 @@ def pieces(node: cst.BaseExpression, tree: Tree) -> tuple[Piece, ...] | None:
 
 def dedented(literal: Sequence[Piece], indent: str) -> tuple[Piece, ...]:
     """The literal as LibCST parses it outside of its block: ``indent`` is taken from the lines that its pieces begin."""
-    return tuple(replace(piece, before=re.sub(rf"(\r\n?|\n){re.escape(indent)}", r"\1", piece.before)) for piece in literal)
+    return tuple(
+        replace(piece, before=re.sub(rf"(\r\n?|\n){re.escape(indent)}", r"\1", piece.before)) for piece in literal
+    )
 
 
 def _simple(source: str) -> Piece:

@@ -65,7 +65,9 @@ class Tree:
     def span(self, node: cst.CSTNode) -> Span:
         """Where a node's code stands, in characters, without the white space and parentheses around it."""
         place = self.positions[node]
-        return Span(self.layout.at(place.start.line, place.start.column), self.layout.at(place.end.line, place.end.column))
+        return Span(
+            self.layout.at(place.start.line, place.start.column), self.layout.at(place.end.line, place.end.column)
+        )
 
     def code(self, node: cst.CSTNode) -> str:
         """The source of a node as it stands, without its parentheses."""
@@ -75,7 +77,9 @@ class Tree:
     def indent(self, place: Place) -> str:
         """The indentation of the block in which the place's statement stands."""
         blocks = [a for a in place.ancestors if isinstance(a, cst.IndentedBlock)]
-        return "".join(block.indent if block.indent is not None else self.module.default_indent for block in reversed(blocks))
+        return "".join(
+            block.indent if block.indent is not None else self.module.default_indent for block in reversed(blocks)
+        )
 
     def outer_start(self, node: cst.CSTNode) -> int:
         """Where a node starts with all that LibCST counts to it: comments and empty lines above a statement."""
@@ -183,7 +187,7 @@ def locate(tree: Tree, wanted: Iterable[Span]) -> Mapping[Span, Place]:
     text = tree.layout.text
     found = {}
     for span, place in locator.found.items():
-        bare = place.node.with_changes(lpar=(), rpar=()) if place.node.lpar else place.node  # type: ignore[attr-defined]
+        bare = place.node.with_changes(lpar=(), rpar=()) if place.node.lpar else place.node
         # a node's code alone lacks the indentation of the block around it
         if text[span.start : span.end].split() == tree.module.code_for_node(bare).split():
             found[span] = place

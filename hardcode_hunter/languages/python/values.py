@@ -172,7 +172,13 @@ def _joined(part: ast.expr, reads: Reads) -> str:
 def _called(node: ast.Call, reads: Reads) -> Value:
     arguments = [_evaluate(argument, reads) for argument in node.args]
     keywords = {k.arg or "**": k.value for k in node.keywords}
-    name = node.func.attr if isinstance(node.func, ast.Attribute) else node.func.id if isinstance(node.func, ast.Name) else ""
+    name = (
+        node.func.attr
+        if isinstance(node.func, ast.Attribute)
+        else node.func.id
+        if isinstance(node.func, ast.Name)
+        else ""
+    )
     first = arguments[0] if arguments else None
     if keywords.keys() == {"safe"} and isinstance(first, str):
         return quote(first, safe=str(_evaluate(keywords["safe"], reads)))

@@ -102,11 +102,11 @@ class Workbench:
         wrap = "\n" in parse or "\r" in parse
         node = cst.parse_expression(f"({parse})" if wrap else parse, config=self.tree.module.config_for_parsing)
         if wrap:
-            node = node.with_changes(lpar=node.lpar[1:], rpar=node.rpar[:-1])  # type: ignore[attr-defined]
+            node = node.with_changes(lpar=node.lpar[1:], rpar=node.rpar[:-1])
 
         def change(old: cst.BaseExpression) -> cst.BaseExpression:
-            lpar = (*old.lpar, *node.lpar)  # type: ignore[attr-defined]
-            rpar = (*node.rpar, *old.rpar)  # type: ignore[attr-defined]
+            lpar = (*old.lpar, *node.lpar)
+            rpar = (*node.rpar, *old.rpar)
             changed: cst.BaseExpression = node.with_changes(lpar=lpar, rpar=rpar)
             return changed
 
@@ -139,7 +139,18 @@ class Workbench:
         )
 
 
-SLOTS = (cst.Arg, cst.Assign, cst.AnnAssign, cst.AugAssign, cst.DictElement, cst.Element, cst.Return, cst.Expr, cst.Param, cst.NamedExpr)
+SLOTS = (
+    cst.Arg,
+    cst.Assign,
+    cst.AnnAssign,
+    cst.AugAssign,
+    cst.DictElement,
+    cst.Element,
+    cst.Return,
+    cst.Expr,
+    cst.Param,
+    cst.NamedExpr,
+)
 """Parents that take any expression without parentheses."""
 
 

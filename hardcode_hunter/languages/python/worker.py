@@ -45,7 +45,9 @@ class Worker:
         self._lock = threading.Lock()
         self._owner = 0
 
-    def rewrite(self, source: Source, replacements: Sequence[Replacement], rewriting: Rewriting, seconds: float) -> Rewrite:
+    def rewrite(
+        self, source: Source, replacements: Sequence[Replacement], rewriting: Rewriting, seconds: float
+    ) -> Rewrite:
         """The child's answer. Raises :class:`Unchanged` when it dies (``crashed``) or takes too long (``timed-out``)."""
         with self._lock:
             process = self._running()
@@ -70,7 +72,9 @@ class Worker:
         if self._process is None or self._process.poll() is not None or self._owner != os.getpid():
             # -P keeps the working directory, which may be a scanned tree, off the child's module path
             command = [sys.executable, "-P", "-c", _BOOTSTRAP, json.dumps([p for p in sys.path if p])]
-            self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+            )
             self._owner = os.getpid()
             atexit.register(self._stop)
         return self._process

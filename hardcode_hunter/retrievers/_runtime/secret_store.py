@@ -53,7 +53,13 @@ _ADVICE = {
     "DecryptionFailure": "its key can't be used: allow kms:Decrypt for it, and see that it is enabled",
     "InvalidRequestException": "it can't be read in its present state: it may be marked for deletion",
 }
-_OUTAGES = ("InternalServiceError", "InternalServerError", "ServiceUnavailable", "ThrottlingException", "RequestTimeout")
+_OUTAGES = (
+    "InternalServiceError",
+    "InternalServerError",
+    "ServiceUnavailable",
+    "ThrottlingException",
+    "RequestTimeout",
+)
 
 
 class SecretError(RuntimeError):
@@ -147,7 +153,9 @@ def _read_into(secret: str, entry: _Entry) -> None:
         if entry.text is None or asked - entry.asked > STALE:
             raise SecretError(str(outage)) from outage.__cause__
         entry.retry = asked + RETRY
-        _log.warning("secret %s: the old value is used, AWS can't be reached (%s)", secret, type(outage.__cause__).__name__)
+        _log.warning(
+            "secret %s: the old value is used, AWS can't be reached (%s)", secret, type(outage.__cause__).__name__
+        )
         return
     entry.asked = asked
     entry.expires = asked + TTL * random.uniform(0.9, 1.1)
@@ -210,7 +218,9 @@ def _local(secret: str) -> str | None:
         return None
     inside = [name for name in _INSIDE_AWS if os.environ.get(name)]
     if inside:
-        raise SecretError(f"SECRETS_LOCAL_FILE is for development and is refused inside AWS ({inside[0]} is set); unset it")
+        raise SecretError(
+            f"SECRETS_LOCAL_FILE is for development and is refused inside AWS ({inside[0]} is set); unset it"
+        )
     try:
         with open(path, encoding="utf-8") as stream:
             secrets = json.load(stream)
@@ -235,7 +245,9 @@ def _identifier(secret: str) -> str:
     if override:
         return override
     if secret not in SECRETS:
-        raise SecretError(f"no secret is called {secret} (there are: {', '.join(sorted(SECRETS))}); add it to SECRETS in {__file__}")
+        raise SecretError(
+            f"no secret is called {secret} (there are: {', '.join(sorted(SECRETS))}); add it to SECRETS in {__file__}"
+        )
     environment = os.environ.get("SECRETS_ENVIRONMENT") or DEFAULT_ENVIRONMENT
     if environment not in SECRETS[secret]:
         known = ", ".join(sorted(SECRETS[secret]))
@@ -254,7 +266,9 @@ def _read(secret: str) -> tuple[str, str]:
     try:
         return _parameter(identifier) if secret in PARAMETERS else _secret(identifier)
     except NoRegionError:
-        raise SecretError(f"secret {secret} ({identifier}) can't be read: no region is set; set AWS_DEFAULT_REGION") from None
+        raise SecretError(
+            f"secret {secret} ({identifier}) can't be read: no region is set; set AWS_DEFAULT_REGION"
+        ) from None
     except ClientError as error:
         code = error.response.get("Error", {}).get("Code", "")
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)

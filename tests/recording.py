@@ -1,0 +1,243 @@
+"""Runs programs with recording stand-ins for every library but the standard one, and tells what they did.
+
+A child process of ``test_rewrite_oracle``: reads a JSON list of programs from standard input, writes a JSON list of traces. Network
+modules of the standard library are stand-ins too, so that nothing is ever connected.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib.abc
+import importlib.machinery
+import io
+import json
+import os
+import sys
+import types
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar
+
+from psycopg2.extensions import parse_dsn
+
+from hardcode_hunter import shapes
+from hardcode_hunter.model import Shape
+
+NETWORK = ("smtplib", "ftplib", "imaplib", "urllib.request", "subprocess")
+REAL = (
+    "attr",
+    "attrs",
+    "pydantic",
+    "pydantic_core",
+    "pydantic_settings",
+    "annotated_types",
+    "typing_extensions",
+    "typing_inspection",
+    "dotenv",
+)
+"""Libraries that are run as they are: what counts is the object that their classes make."""
+FACTORIES = {"default_factory": "default", "factory": "default"}
+
+
+class Recorder:
+    """Answers to everything, and notes each call in ``calls``."""
+
+    calls: ClassVar[list[Any]] = []
+
+    def __init__(self, name: str) -> None:
+        self.__dict__["name"] = name
+
+    def __getattr__(self, attribute: str) -> Any:
+        if attribute.startswith("__") and attribute.endswith("__"):
+            raise AttributeError(attribute)
+        return Recorder(f"{self.name}.{attribute}")
+
+    def __setattr__(self, attribute: str, value: object) -> None:
+        Recorder.calls.append([f"{self.name}.{attribute} =", told(value)])
+
+    def __setitem__(self, key: object, value: object) -> None:
+        Recorder.calls.append([f"{self.name}[{key!r}] =", told(value)])
+
+    def __getitem__(self, key: object) -> Any:
+        return Recorder(f"{self.name}[{key!r}]")
+
+    def __call__(self, *args: Any, **keywords: Any) -> Any:
+        if len(args) == 1 and not keywords and isinstance(args[0], (types.FunctionType, type)):
+            return args[0]  # a decorator
+        Recorder.calls.append([self.name, *normal(self.name, args, keywords)])
+        return Recorder(f"{self.name}()")
+
+    def __mro_entries__(self, bases: tuple[object, ...]) -> tuple[type, ...]:
+        return (object,)
+
+    def __enter__(self) -> Any:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        return None
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(())
+
+    def __await__(self) -> Iterator[Any]:
+        return iter(())
+
+    def __str__(self) -> str:
+        return f"<{self.name}>"
+
+    __repr__ = __str__
+
+
+def normal(name: str, args: Sequence[Any], keywords: dict[str, Any]) -> tuple[Any, Any]:
+    """A call in the one form that calls of the same meaning have: a factory is its default, libpq's string its keywords."""
+    named = {FACTORIES.get(key, key): value for key, value in keywords.items() if not key.startswith("aws_")}
+    rest = list(args)
+    if name == "psycopg2.connect":
+        text = rest.pop(0) if rest else named.pop("dsn", "")
+        named |= dict(parse_dsn(text)) if isinstance(text, str) and text else {}
+    return [told(value) for value in rest], {key: told(value) for key, value in sorted(named.items())}
+
+
+def told(value: object, depth: int = 3) -> Any:
+    """A value as JSON can hold it; functions without arguments are told by what they return."""
+    if (
+        isinstance(value, types.FunctionType)
+        and value.__name__ == "<lambda>"
+        and not value.__code__.co_argcount
+        and depth
+    ):
+        return told(value(), depth - 1)
+    if isinstance(value, dict):
+        return {"dict": [[told(k), told(v, depth - 1)] for k, v in value.items()]} if depth else "…"
+    if isinstance(value, (list, tuple, set)):
+        return [type(value).__name__, [told(v, depth - 1) for v in value]] if depth else "…"
+    if isinstance(value, str) and shapes.recognise(value) in (Shape.DSN, Shape.ODBC):
+        return [
+            "parts",
+            dict(shapes.extract(shapes.recognise(value), value)),
+        ]  # quotes and braces around a part mean nothing
+    if isinstance(value, (str, int, float, bytes, type(None), Recorder)):
+        return [type(value).__name__, str(value)]
+    return f"<{type(value).__name__}>"
+
+
+class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Gives a stand-in for each module that isn't in the standard library."""
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> importlib.machinery.ModuleSpec | None:
+        top = name.partition(".")[0]
+        if top in REAL or (top in sys.stdlib_module_names and name not in NETWORK):
+            return None
+        return importlib.machinery.ModuleSpec(name, self, is_package=True)
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> types.ModuleType:
+        module = types.ModuleType(spec.name)
+        recorder = Recorder(spec.name)
+        module.__getattr__ = lambda attribute: getattr(recorder, attribute)  # type: ignore[method-assign]
+        return module
+
+    def exec_module(self, module: types.ModuleType) -> None:
+        module.__dict__.setdefault("__path__", [])
+
+
+def store(secrets: dict[str, str]) -> types.ModuleType:
+    """The generated module, with the values of one case."""
+    module = types.ModuleType("secret_store")
+
+    def get_secret(secret: str, field: str | None = None, *, fresh: bool = False) -> str:
+        return secrets.get(f"{secret}/{field or ''}", f"<{secret}/{field}>")
+
+    module.get_secret = get_secret  # type: ignore[attr-defined]
+    return module
+
+
+def decouple() -> types.ModuleType:
+    """A reader of settings as python-decouple is one, for what programs ask of it here."""
+    module = types.ModuleType("decouple")
+    module.config = lambda name, default=None, cast=str: os.environ.get(name, default)  # type: ignore[attr-defined]
+    return module
+
+
+def run(program: str, secrets: dict[str, str], environment: dict[str, str]) -> dict[str, Any]:
+    """Executes the program, then calls each of its functions and makes an object of each of its classes."""
+    known = set(sys.modules)
+    Recorder.calls = []
+    printed = io.StringIO()
+    module = types.ModuleType("case")
+    before = dict(os.environ)
+    os.environ.update(environment)
+    sys.modules["secret_store"] = store(secrets)
+    sys.modules["case"] = module
+    sys.modules["decouple"] = decouple()
+    module.__file__ = "/nowhere/case.py"
+    try:
+        with contextlib.redirect_stdout(printed):
+            outcome = _guarded(lambda: exec(compile(program, "case.py", "exec", dont_inherit=True), module.__dict__))
+            uses = [
+                _used(name, value)
+                for name, value in sorted(vars(module).items())
+                if getattr(value, "__module__", "") == "case"
+            ]
+        variables = {name: value for name, value in os.environ.items() if before.get(name) != value}
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+        for name in set(sys.modules) - known:
+            del sys.modules[name]
+    values = {
+        n: told(v)
+        for n, v in vars(module).items()
+        if n[0] != "_" and not isinstance(v, (types.ModuleType, types.FunctionType, type, Recorder))
+    }
+    return {
+        "outcome": outcome,
+        "calls": Recorder.calls,
+        "printed": printed.getvalue(),
+        "values": values,
+        "uses": uses,
+        "environment": variables,
+    }
+
+
+def _used(name: str, value: object) -> Any:
+    if isinstance(value, types.FunctionType):
+        code = value.__code__
+        required = code.co_argcount - len(value.__defaults__ or ())
+        return [name, _guarded(lambda: _finished(value(*["x"] * required)))]
+    if isinstance(value, type) and value.__init__ is not object.__init__:  # type: ignore[misc]
+        return [name, _guarded(lambda: dict(vars(value())))]
+    if isinstance(value, type):
+        return [name, {n: told(v) for n, v in vars(value).items() if n[0] != "_"}]
+    return [name, told(value)]
+
+
+def _finished(result: Any) -> Any:
+    return asyncio.run(result) if asyncio.iscoroutine(result) else result
+
+
+def _guarded(work: Any) -> Any:
+    try:
+        return told(work())
+    except Exception as error:
+        return ["raised", type(error).__name__, str(error)]
+
+
+def main() -> None:
+    import urllib
+
+    import pydantic_settings  # noqa: F401  (the real ones, before the stand-ins)
+
+    real = [name for name in sys.modules if name.partition(".")[0] == "psycopg2"]
+    for name in (*real, *NETWORK):
+        sys.modules.pop(name, None)
+    vars(urllib).pop("request", None)
+    sys.meta_path.insert(0, Finder())
+    cases = json.load(sys.stdin)
+    json.dump(
+        [[run(program, case["secrets"], case["environment"]) for program in case["programs"]] for case in cases],
+        sys.stdout,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,104 @@
+"""The behaviour oracle: each golden pair run before and after, with recording stand-ins. What the program does must be the same.
+
+Compared are the calls of every library but the standard one, their arguments, what is printed, the public values of the module, the
+environment, and what each function returns. Static AWS keys are left out: they are meant to go.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hardcode_hunter import shapes
+from hardcode_hunter.languages.python import PYTHON
+from hardcode_hunter.model import Home, Shape, Source
+from tests.test_rewrite_python import CASES, PATH, Case, _replacements, _same
+
+PAIRS = [case for case in CASES if case.before != case.after and case.retriever.module is not None]
+
+
+def _secrets(case: Case) -> dict[str, str]:
+    """What the plan would have stored: the literals' values, by secret and field."""
+    candidates = {c.span: c for c in PYTHON.candidates(Source(PATH, case.before, "python"), None).candidates}
+    values = {}
+    for row, credential in zip(_replacements(case, _same), case.credentials, strict=True):
+        if row.span not in candidates or credential.get("home") == Home.ROLE:
+            continue
+        text = candidates[row.span].value.reveal()
+        if row.shape is not Shape.WHOLE:
+            if case.name == "helper/url-percent-format":
+                text = text.replace("%%", "%")
+            text = shapes.extract(row.shape, text)[row.part]
+        values[f"{row.secret}/{'' if credential.get('form') == 'text' else row.key}"] = text
+    return values
+
+
+@pytest.fixture(scope="module")
+def traces() -> Mapping[str, list[dict[str, Any]]]:
+    """Case → what its two programs did, with no variable set and with all of them set."""
+    asked, names = [], []
+    for case in PAIRS:
+        for environment in (
+            {},
+            dict.fromkeys(
+                (
+                    "SHOP_PASSWORD",
+                    "SHOP_TOKEN",
+                    "PIN",
+                    "BROKER_URL",
+                    "PGPASSWORD",
+                    "SECRET_KEY",
+                    "AWS_SECRET_ACCESS_KEY",
+                ),
+                "12",
+            ),
+        ):
+            programs = [case.before.decode(), case.after.decode()]
+            asked.append({"programs": programs, "secrets": _secrets(case), "environment": environment})
+            names.append(f"{case.name}, {'set' if environment else 'unset'}")
+    child = Path(__file__).parent / "recording.py"
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.recording"],
+        input=json.dumps(asked),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        cwd=child.parent.parent,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return dict(zip(names, json.loads(done.stdout), strict=True))
+
+
+@pytest.mark.parametrize("environment", ["unset", "set"])
+@pytest.mark.parametrize("case", PAIRS, ids=lambda c: c.name)
+def test_behaviour_is_the_same(case: Case, environment: str, traces: Mapping[str, list[dict[str, Any]]]) -> None:
+    before, after = traces[f"{case.name}, {environment}"]
+    for moved in _aws(case):
+        before["values"].pop(moved, None)
+        after["values"].pop(moved, None)
+    assert after == before
+
+
+def test_the_oracle_sees_something(traces: Mapping[str, list[dict[str, Any]]]) -> None:
+    """Not one program fails to start, and nearly all of them show the credential to the recorder."""
+    assert [name for name, (before, _) in traces.items() if before["outcome"] != ["NoneType", "None"]] == []
+    seen = [
+        case
+        for case in PAIRS
+        if any(
+            v and json.dumps(v)[1:-1] in json.dumps(traces[f"{case.name}, unset"][0]) for v in _secrets(case).values()
+        )
+    ]
+    assert len(seen) > 0.75 * len(PAIRS), sorted({c.name for c in PAIRS} - {c.name for c in seen})
+
+
+def _aws(case: Case) -> list[str]:
+    """Names of constants that held static keys."""
+    rows = zip(_replacements(case, _same), case.credentials, strict=True)
+    return [row.symbol for row, credential in rows if credential.get("home") == Home.ROLE]
