@@ -21,9 +21,9 @@ class Language:
 
     ``candidates(source, hits)`` must equal ``candidates(source, None)`` kept where :func:`near` holds.
     ``recognises(path, data)`` decides among languages that claim the same suffix; the highest ``priority`` that
-    recognises the file wins. ``rewrite`` is ``None`` for languages that are only reported. ``rewrite_tree``, where it is given, is
-    called instead, once for all files: it gets *every* file of the language below the root, with findings or not (a variable's uses stand
-    in other files than its value), and answers with a :class:`Rewrite` for each file that a replacement names or an edit touches.
+    recognises the file wins. ``rewrite`` is ``None`` for languages that are only reported. It is called once for all files: it gets
+    *every* file of the language below the root, with findings or not (a variable's uses stand in other files than its value), and answers
+    with a :class:`Rewrite` for each file that a replacement names or an edit touches.
     """
 
     name: str
@@ -32,8 +32,7 @@ class Language:
     suffixes: tuple[str, ...] = ()
     filenames: tuple[str, ...] = ()
     recognises: Callable[[str, bytes], bool] | None = None
-    rewrite: Callable[[Source, Sequence[Replacement], Rewriting], Rewrite] | None = None
-    rewrite_tree: Callable[[Mapping[str, Source], Sequence[Replacement], Rewriting], Mapping[str, Rewrite]] | None = None
+    rewrite: Callable[[Mapping[str, Source], Sequence[Replacement], Rewriting], Mapping[str, Rewrite]] | None = None
     priority: int = 0
 
 
@@ -43,7 +42,9 @@ class Rewriting:
 
     access: Mapping[tuple[str, str], Access]  # (secret id, key) -> access
     retriever: Retriever
-    helper_modules: Mapping[str, str]  # path of a Python file -> dotted name under which it imports the generated module
+    helper_modules: Mapping[
+        str, str
+    ]  # path of a Python file -> dotted name under which it imports the generated module
     tiers: frozenset[str] = frozenset({"safe"})
 
 

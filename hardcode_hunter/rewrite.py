@@ -64,13 +64,22 @@ def _by_language(
     return dict(sorted(groups.items()))
 
 
-def _rewritten(language: Language | None, sources: Mapping[str, Source], rows: Sequence[Replacement], rewriting: Rewriting) -> Mapping[str, Rewrite]:
+def _rewritten(
+    language: Language | None, sources: Mapping[str, Source], rows: Sequence[Replacement], rewriting: Rewriting
+) -> Mapping[str, Rewrite]:
     if language is not None and language.rewrite is not None:
         tree = {path: source for path, source in sources.items() if source.language == language.name}
         return language.rewrite(tree, rows, rewriting)
-    why = f"{language.title} files are not rewritten: move this value by hand" if language else "the file is gone or can't be read; plan again"
+    why = (
+        f"{language.title} files are not rewritten: move this value by hand"
+        if language
+        else "the file is gone or can't be read; plan again"
+    )
     code = "no-rewriter" if language else "no-source"
-    return {path: Rewrite(skips=tuple(Skip(r.finding, path, r.line, code, why, r.rule) for r in rows if r.path == path)) for path in {r.path for r in rows}}
+    return {
+        path: Rewrite(skips=tuple(Skip(r.finding, path, r.line, code, why, r.rule) for r in rows if r.path == path))
+        for path in {r.path for r in rows}
+    }
 
 
 def _generated(

@@ -47,7 +47,10 @@ REVIEWED_OUT = re.compile(
 REVIEWED_IN = {
     # secret by their documentation, not by their name
     "AWS::Lambda::Permission": ["EventSourceToken"],
-    "AWS::KinesisFirehose::DeliveryStream": ["SplunkDestinationConfiguration.HECToken", "HttpEndpointDestinationConfiguration.EndpointConfiguration.AccessKey"],
+    "AWS::KinesisFirehose::DeliveryStream": [
+        "SplunkDestinationConfiguration.HECToken",
+        "HttpEndpointDestinationConfiguration.EndpointConfiguration.AccessKey",
+    ],
     "AWS::SecretsManager::Secret": ["SecretString"],
     "AWS::ApiGateway::ApiKey": ["Value"],
     "AWS::Events::Connection": ["AuthParameters.ApiKeyAuthParameters.ApiKeyValue"],
@@ -58,7 +61,11 @@ REVIEWED_IN = {
     "AWS::Glue::Connection": ["ConnectionInput.ConnectionProperties.PASSWORD"],
     # types that AWS retired and whose schemas are gone; templates that name them are still around
     "AWS::OpsWorks::App": ["AppSource.Password", "AppSource.SshKey", "SslConfiguration.PrivateKey"],
-    "AWS::OpsWorks::Stack": ["CustomCookbooksSource.Password", "CustomCookbooksSource.SshKey", "RdsDbInstances.DbPassword"],
+    "AWS::OpsWorks::Stack": [
+        "CustomCookbooksSource.Password",
+        "CustomCookbooksSource.SshKey",
+        "RdsDbInstances.DbPassword",
+    ],
 }
 
 
@@ -67,7 +74,9 @@ def pointer(path: str) -> str:
     return ".".join(p for p in path.split("/") if p not in ("", "properties", "*", "items", "definitions"))
 
 
-def strings(schema: dict[str, Any], node: dict[str, Any], path: tuple[str, ...] = (), seen: frozenset[str] = frozenset()) -> Iterator[tuple[str, ...]]:
+def strings(
+    schema: dict[str, Any], node: dict[str, Any], path: tuple[str, ...] = (), seen: frozenset[str] = frozenset()
+) -> Iterator[tuple[str, ...]]:
     """Paths of everything below ``node`` that a string can stand at."""
     if len(path) > DEPTH:
         return
@@ -96,7 +105,11 @@ def strings(schema: dict[str, Any], node: dict[str, Any], path: tuple[str, ...] 
 
 def is_secret(resource: str, path: tuple[str, ...]) -> bool:
     name = path[-1]
-    return bool(SECRET.search(name)) and not NOT_SECRET.search(name) and not REVIEWED_OUT.search(f"{resource} {'.'.join(path)}")
+    return (
+        bool(SECRET.search(name))
+        and not NOT_SECRET.search(name)
+        and not REVIEWED_OUT.search(f"{resource} {'.'.join(path)}")
+    )
 
 
 def build() -> dict[str, dict[str, list[str]]]:
@@ -126,14 +139,18 @@ def build() -> dict[str, dict[str, list[str]]]:
 def render(data: dict[str, dict[str, list[str]]]) -> str:
     lines = []
     for section, rows in data.items():
-        inner = ",\n".join(f"{json.dumps(name)}:{json.dumps(paths, separators=(',', ':'))}" for name, paths in rows.items())
+        inner = ",\n".join(
+            f"{json.dumps(name)}:{json.dumps(paths, separators=(',', ':'))}" for name, paths in rows.items()
+        )
         lines.append(f"{json.dumps(section)}:{{\n{inner}\n}}")
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--check", action="store_true", help="exit 1 when the file does not say what the installed cfn-lint says")
+    parser.add_argument(
+        "--check", action="store_true", help="exit 1 when the file does not say what the installed cfn-lint says"
+    )
     text = render(build())
     if parser.parse_args().check:
         return int(TARGET.read_text(encoding="utf-8") != text)

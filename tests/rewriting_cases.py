@@ -61,13 +61,18 @@ def run(language: Language, case: Case, files: Mapping[str, bytes]) -> tuple[dic
     sources = {path: Source(path, data, language.name) for path, data in files.items()}
     rows, access = replacements(language, case, sources)
     rewriting = Rewriting(access, UNUSED, {}, frozenset(case.spec.get("tiers", ["safe"])))
-    assert language.rewrite_tree is not None
-    result = dict(language.rewrite_tree(sources, rows, rewriting))
-    after = {path: (result[path].change.result(data) if path in result and result[path].change else data) for path, data in files.items()}
+    assert language.rewrite is not None
+    result = dict(language.rewrite(sources, rows, rewriting))
+    after = {
+        path: (result[path].change.result(data) if path in result and result[path].change else data)
+        for path, data in files.items()
+    }
     return result, after
 
 
-def replacements(language: Language, case: Case, sources: Mapping[str, Source]) -> tuple[list[Replacement], dict[tuple[str, str], Access]]:
+def replacements(
+    language: Language, case: Case, sources: Mapping[str, Source]
+) -> tuple[list[Replacement], dict[tuple[str, str], Access]]:
     found = {(p, c.symbol, c.ordinal): c for p, s in sources.items() for c in language.candidates(s, None).candidates}
     rows, access = [], {}
     for row in case.spec["replace"]:
@@ -120,9 +125,17 @@ def check(language: Language, case: Case) -> None:
         _check_invariants(language, case, before, result, after)
 
 
-def _check_invariants(language: Language, case: Case, before: Mapping[str, bytes], result: Mapping[str, Rewrite], after: Mapping[str, bytes]) -> None:
+def _check_invariants(
+    language: Language,
+    case: Case,
+    before: Mapping[str, bytes],
+    result: Mapping[str, Rewrite],
+    after: Mapping[str, bytes],
+) -> None:
     skips = {(s.finding, s.code) for r in result.values() for s in r.skips}
-    expected = {(fingerprint(s["path"], s["symbol"], s.get("ordinal", 0)), s["code"]) for s in case.spec.get("skips", [])}
+    expected = {
+        (fingerprint(s["path"], s["symbol"], s.get("ordinal", 0)), s["code"]) for s in case.spec.get("skips", [])
+    }
     assert skips == expected
     for rewrite in result.values():
         assert all(s.why and s.code for s in rewrite.skips)
@@ -133,13 +146,22 @@ def _check_invariants(language: Language, case: Case, before: Mapping[str, bytes
     sources = {p: Source(p, d, language.name) for p, d in before.items()}
     rows, _ = replacements(language, case, sources)
     skipped = {finding for finding, _ in skips}
-    values = {(c.symbol, c.ordinal, p): c.value for p, s in sources.items() for c in language.candidates(s, None).candidates}
+    values = {
+        (c.symbol, c.ordinal, p): c.value for p, s in sources.items() for c in language.candidates(s, None).candidates
+    }
     staying = {values[r.symbol, r.ordinal, r.path] for r in rows if r.finding in skipped}
     for row in rows:
         value = values[row.symbol, row.ordinal, row.path].reveal()
-        if row.finding not in skipped and len(value) >= 8 and row.shape is Shape.WHOLE and Plaintext(value) not in staying:
+        if (
+            row.finding not in skipped
+            and len(value) >= 8
+            and row.shape is Shape.WHOLE
+            and Plaintext(value) not in staying
+        ):
             assert value.encode() not in after[row.path], f"{row.symbol} is still in {row.path}"
     again = [r for r in rows if r.finding in skipped]
     if not again:
-        assert language.rewrite_tree is not None
-        assert not language.rewrite_tree({p: Source(p, d, language.name) for p, d in after.items()}, [], Rewriting({}, UNUSED, {}))
+        assert language.rewrite is not None
+        assert not language.rewrite(
+            {p: Source(p, d, language.name) for p, d in after.items()}, [], Rewriting({}, UNUSED, {})
+        )

@@ -86,14 +86,42 @@ def named(extraction: Extraction) -> dict[str, Candidate]:
         ("Conditions/IsOld/Fn::Equals/1", "DbPassword", '"letmein"', "letmein", "comparison", "str"),
         ("Resources/Db/Properties/MasterUsername", "MasterUsername", "admin", "admin", "property", "str"),
         ("Resources/Db/Properties/Port", "Port", "5432", "5432", "property", "int"),
-        ("Resources/Db/Properties/Url", "Url", '"postgres://u:pw@${Db.Endpoint.Address}/x"', "postgres://u:pw@\0/x", "property", "template"),
-        ("Resources/Db/Properties/Joined", "Joined", '!Join ["", ["postgres://u:", "pw@", !GetAtt Db.Address, "/x"]]', "postgres://u:pw@\0/x", "property", "template"),
+        (
+            "Resources/Db/Properties/Url",
+            "Url",
+            '"postgres://u:pw@${Db.Endpoint.Address}/x"',
+            "postgres://u:pw@\0/x",
+            "property",
+            "template",
+        ),
+        (
+            "Resources/Db/Properties/Joined",
+            "Joined",
+            '!Join ["", ["postgres://u:", "pw@", !GetAtt Db.Address, "/x"]]',
+            "postgres://u:pw@\0/x",
+            "property",
+            "template",
+        ),
         ("Resources/Db/Properties/Either", "Either", '"arm-value"', "arm-value", "property", "str"),
         ("Resources/Db/Properties/Half", "Half", "'abc{{resolve:secretsmanager:x}}'", "abc\0", "property", "template"),
         ("Resources/Host/Properties/UserData/DB_PASSWORD", "DB_PASSWORD", "hunter3", "hunter3", "text", "text"),
         ("Resources/Host/Properties/UserData/password", "password", "hunter4", "hunter4", "text", "text"),
-        ("Resources/Task/Properties/ContainerDefinitions/0/Environment/DB_PASSWORD", "DB_PASSWORD", "hunter5", "hunter5", "property", "str"),
-        ("Resources/Task/Properties/ContainerDefinitions/0/Command/2/password", "password", "hunter6", "hunter6", "text", "text"),
+        (
+            "Resources/Task/Properties/ContainerDefinitions/0/Environment/DB_PASSWORD",
+            "DB_PASSWORD",
+            "hunter5",
+            "hunter5",
+            "property",
+            "str",
+        ),
+        (
+            "Resources/Task/Properties/ContainerDefinitions/0/Command/2/password",
+            "password",
+            "hunter6",
+            "hunter6",
+            "text",
+            "text",
+        ),
         ("Resources/Secret/Properties/SecretString/password", "password", "hunter7", "hunter7", "text", "text"),
         ("comment/token", "token", "hunter8-commented", "hunter8-commented", "text", "text"),
     ],
@@ -107,7 +135,15 @@ def test_candidates(symbol: str, name: str, raw: str, value: str, position: str,
     assert candidate.line == data[: candidate.span.start].count(b"\n") + 1
 
 
-@pytest.mark.parametrize("symbol", ["Resources/Db/Properties/MasterUserPassword", "Resources/Db/Properties/Safe", "Resources/Db/Properties/Token", "Outputs/Pw/Value"])
+@pytest.mark.parametrize(
+    "symbol",
+    [
+        "Resources/Db/Properties/MasterUserPassword",
+        "Resources/Db/Properties/Safe",
+        "Resources/Db/Properties/Token",
+        "Outputs/Pw/Value",
+    ],
+)
 def test_a_reference_is_no_literal(symbol: str) -> None:
     assert symbol not in named(extract(TEMPLATE))
 
@@ -137,11 +173,26 @@ def test_references_lead_from_a_property_to_what_sets_it() -> None:
 
 @pytest.mark.parametrize(
     "use",
-    ["!Ref P", "{Ref: P}", "!Sub '${P}'", '!Sub ["${x}", {x: !Ref P}]', '!Join ["", [!Ref P]]', '!If [c, !Ref P, x]', '!Select [0, [!Ref P]]', "{'Fn::Sub': 'a${P}'}", "!Sub 'x-${ P }'"],
+    [
+        "!Ref P",
+        "{Ref: P}",
+        "!Sub '${P}'",
+        '!Sub ["${x}", {x: !Ref P}]',
+        '!Join ["", [!Ref P]]',
+        "!If [c, !Ref P, x]",
+        "!Select [0, [!Ref P]]",
+        "{'Fn::Sub': 'a${P}'}",
+        "!Sub 'x-${ P }'",
+    ],
 )
 def test_a_parameter_reaches_a_property_through(use: str) -> None:
     text = f"Parameters:\n  P: {{Type: String, Default: hunter-2019}}\nResources:\n  Db:\n    Type: AWS::RDS::DBInstance\n    Properties:\n      MasterUserPassword: {use}\n"
-    assert any(r.target == "t.yaml#Parameters/P" and r.resource == "AWS::RDS::DBInstance" and r.parameter == "MasterUserPassword" for r in extract(text).references)
+    assert any(
+        r.target == "t.yaml#Parameters/P"
+        and r.resource == "AWS::RDS::DBInstance"
+        and r.parameter == "MasterUserPassword"
+        for r in extract(text).references
+    )
 
 
 def test_parameter_files_meet_their_templates() -> None:
@@ -157,11 +208,16 @@ def test_parameter_files_meet_their_templates() -> None:
 
 def test_a_nested_stack_passes_its_parameters_on() -> None:
     text = "Resources:\n  Inner:\n    Type: AWS::CloudFormation::Stack\n    Properties:\n      TemplateURL: ./inner/db.yaml\n      Parameters:\n        Pw: hunter-2019\n"
-    assert named(extract(text, "infra/outer.yaml"))["Resources/Inner/Properties/Parameters/Pw"].defines == "infra/inner/db.yaml#Parameters/Pw"
+    assert (
+        named(extract(text, "infra/outer.yaml"))["Resources/Inner/Properties/Parameters/Pw"].defines
+        == "infra/inner/db.yaml#Parameters/Pw"
+    )
 
 
 def test_an_alias_leads_to_its_anchor() -> None:
-    text = "x: &pw hunter-2019\nResources:\n  Db: {Type: 'AWS::RDS::DBInstance', Properties: {MasterUserPassword: *pw}}\n"
+    text = (
+        "x: &pw hunter-2019\nResources:\n  Db: {Type: 'AWS::RDS::DBInstance', Properties: {MasterUserPassword: *pw}}\n"
+    )
     extraction = extract(text)
     (anchor,) = [c for c in extraction.candidates if c.name == "x"]
     assert any(r.target == anchor.defines and r.parameter == "MasterUserPassword" for r in extraction.references)
@@ -245,15 +301,27 @@ def test_bad_input_is_a_problem_with_its_line(text: str, line: int) -> None:
 
 def test_bad_json_is_a_problem() -> None:
     head = '{"Resources": {"A": {"Type": "AWS::S3::Bucket", "Properties": '
-    for text in (head + "[" * 100_000, head + '{"a":' * 20_000 + "1", head + '"x\n', '{"Resources": {"A": {"Type": "AWS::S3::Bucket"}}]'):
+    for text in (
+        head + "[" * 100_000,
+        head + '{"a":' * 20_000 + "1",
+        head + '"x\n',
+        '{"Resources": {"A": {"Type": "AWS::S3::Bucket"}}]',
+    ):
         assert extract(text, "t.json").problems
-    assert named(extract('{"Resources": {"A": {"Type": "AWS::S3::Bucket", // why\n\t"Properties": {"Pw": "x",},}}}', "t.json"))["Resources/A/Properties/Pw"]
+    assert named(
+        extract('{"Resources": {"A": {"Type": "AWS::S3::Bucket", // why\n\t"Properties": {"Pw": "x",},}}}', "t.json")
+    )["Resources/A/Properties/Pw"]
 
 
 def test_no_anchor_makes_a_document_grow() -> None:
-    bomb = "a0: &a0 [x,x,x,x,x,x,x,x,x]\n" + "".join(f"a{i}: &a{i} [{','.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 12))
+    bomb = "a0: &a0 [x,x,x,x,x,x,x,x,x]\n" + "".join(
+        f"a{i}: &a{i} [{','.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 12)
+    )
     started = time.monotonic()
-    found = extract(bomb + "AWSTemplateFormatVersion: x\nResources: {A: {Type: 'AWS::RDS::DBInstance', Properties: {MasterUserPassword: hunter-2019}}}\n")
+    found = extract(
+        bomb
+        + "AWSTemplateFormatVersion: x\nResources: {A: {Type: 'AWS::RDS::DBInstance', Properties: {MasterUserPassword: hunter-2019}}}\n"
+    )
     assert "Resources/A/Properties/MasterUserPassword" in named(found)
     assert len(found.candidates) < 50
     assert time.monotonic() - started < 60  # a guard against a hang, not a timing
@@ -307,6 +375,6 @@ def test_a_moved_literal_is_not_touched() -> None:
     moved = Source("db.yaml", b"# a line more\n" + source.data, "cloudformation")
     rewriting = rewriting_cases.Rewriting(access, rewriting_cases.UNUSED, {})
     assert CLOUDFORMATION.rewrite is not None
-    result = CLOUDFORMATION.rewrite(moved, rows, rewriting)
+    result = CLOUDFORMATION.rewrite({"db.yaml": moved}, rows, rewriting)["db.yaml"]
     assert result.change is None
     assert [s.code for s in result.skips] == ["moved"]

@@ -75,7 +75,7 @@ mysql -u root -phunter3 db
 curl --token abc123 -Dapi.key=def456
 D="${E}"
 """
-DOCKER = "FROM x\nENV DB_PASSWORD hunter2\nENV A=b C=\"d e\"\nARG TOKEN=abc\nRUN x --password hunter3\n"
+DOCKER = 'FROM x\nENV DB_PASSWORD hunter2\nENV A=b C="d e"\nARG TOKEN=abc\nRUN x --password hunter3\n'
 SQL = "CREATE USER a IDENTIFIED WITH caching_sha2_password BY 'hunter2';\nALTER ROLE x WITH LOGIN PASSWORD 'hunter3';\nALTER LOGIN y WITH PASSWORD = N'hunter4';\n"
 
 
@@ -155,7 +155,18 @@ def test_what_is_filled_in_later_is_no_literal(language: str, text: str, symbol:
     assert symbol not in {c.symbol for c in extract(language, text).candidates}
 
 
-@pytest.mark.parametrize("text", ["x postgres://user:password@host/db", "curl https://h/a?b", "PASSWORD=$OTHER", "PASSWORD=${OTHER}", "PASSWORD=$(pass show x)", "if a == b:", "std::string x"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x postgres://user:password@host/db",
+        "curl https://h/a?b",
+        "PASSWORD=$OTHER",
+        "PASSWORD=${OTHER}",
+        "PASSWORD=$(pass show x)",
+        "if a == b:",
+        "std::string x",
+    ],
+)
 def test_lines_that_assign_nothing(text: str) -> None:
     assert list(script.assignments(text.encode())) == []
 
@@ -172,10 +183,25 @@ def test_a_default_in_a_placeholder_is_one() -> None:
 
 
 def test_all_sql_passwords() -> None:
-    assert [c.value.reveal() for c in extract("sql", SQL).candidates if c.name == "password"] == ["hunter2", "hunter3", "hunter4"]
+    assert [c.value.reveal() for c in extract("sql", SQL).candidates if c.name == "password"] == [
+        "hunter2",
+        "hunter3",
+        "hunter4",
+    ]
 
 
-@pytest.mark.parametrize(("language", "text"), [("yaml", YAML), ("json", JSON), ("toml", TOML), ("ini", INI), ("shell", SHELL), ("dockerfile", DOCKER), ("sql", SQL)])
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("yaml", YAML),
+        ("json", JSON),
+        ("toml", TOML),
+        ("ini", INI),
+        ("shell", SHELL),
+        ("dockerfile", DOCKER),
+        ("sql", SQL),
+    ],
+)
 def test_windows_keep_what_stands_near_a_hit(language: str, text: str) -> None:
     """Near: a hit lies between a candidate's name and its literal's end. Ordinals are those of the whole file."""
     data = text.encode()
@@ -201,7 +227,7 @@ def test_equal_symbols_are_numbered() -> None:
         ("yaml", "a: " + "[" * 10_000 + "]" * 10_000 + "\npassword: hunter-2019\n", 1),
         ("yaml", "".join(" " * i + "a:\n" for i in range(2_000)), 1000),
         ("yaml", b"a: \xff\xfe\npassword: hunter-2019\n", 1),
-        ("yaml", "{{- if .Values.x }}\npassword: {{ .Values.pw | default \"hunter-2019\" }}\n{{- end }}\n", 1),
+        ("yaml", '{{- if .Values.x }}\npassword: {{ .Values.pw | default "hunter-2019" }}\n{{- end }}\n', 1),
         ("yaml", "password: a\npassword: b\n", 2),
         ("json", "[" * 100_000 + "]" * 100_000, 1),
         ("json", '{"a":' * 20_000 + "1" + "}" * 20_000, 1),
@@ -240,7 +266,9 @@ def test_a_huge_list_is_cut_and_the_rest_is_read_by_lines() -> None:
 
 
 def test_anchors_are_visited_once() -> None:
-    bomb = "a0: &a0 [x,x,x,x,x,x,x,x,x]\n" + "".join(f"a{i}: &a{i} [{','.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 12))
+    bomb = "a0: &a0 [x,x,x,x,x,x,x,x,x]\n" + "".join(
+        f"a{i}: &a{i} [{','.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 12)
+    )
     cyclic = "b: &b\n  c: *b\n  password: 'hunter-2019'\n"
     found = extract("yaml", bomb + cyclic)
     assert len(found.candidates) == 10
@@ -249,7 +277,18 @@ def test_anchors_are_visited_once() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["password" * 7_500, "password=" * 6_600, "password =" + " " * 60_000 + "x", ("password" + " " * 2_000) * 30, '"' * 60_001, 'password = "' + '\\"' * 30_000, "mysql " * 10_000, "--" * 30_000, "a:" * 30_000]
+    "text",
+    [
+        "password" * 7_500,
+        "password=" * 6_600,
+        "password =" + " " * 60_000 + "x",
+        ("password" + " " * 2_000) * 30,
+        '"' * 60_001,
+        'password = "' + '\\"' * 30_000,
+        "mysql " * 10_000,
+        "--" * 30_000,
+        "a:" * 30_000,
+    ],
 )
 def test_hostile_lines_come_to_an_end(text: str) -> None:
     """Sixty thousand bytes of what makes backtracking patterns explode: a quadratic one would run for minutes."""
@@ -268,7 +307,9 @@ def _texts(seed: int, count: int) -> list[str]:
 def test_every_value_comes_back_from_yaml(style: str) -> None:
     """Whatever the characters: the value is what a loader reads, and the bytes of its span mean the same value again."""
     for number, value in enumerate(_texts(1, 150)):
-        text = "é: 1\n" + yaml.dump({"key": value, "after": "x"}, default_style=style or None, allow_unicode=number % 2 == 0, sort_keys=False)
+        text = "é: 1\n" + yaml.dump(
+            {"key": value, "after": "x"}, default_style=style or None, allow_unicode=number % 2 == 0, sort_keys=False
+        )
         if "{{" in value or "${" in value or "<%" in value or "$(" in value:
             continue
         found = {c.symbol: c for c in extract("yaml", text).candidates}
@@ -288,9 +329,15 @@ def test_every_value_comes_back_from_json_and_toml() -> None:
         token = json.dumps(value, ensure_ascii=number % 2 == 0)
         text = '{"é": 1, "key": %s, "after": "x"}' % token  # noqa: UP031 (braces)
         (candidate,) = [c for c in extract("json", text).candidates if c.symbol == "key"]
-        assert (candidate.value.reveal(), text.encode()[candidate.span.start : candidate.span.end].decode()) == (value, token)
+        assert (candidate.value.reveal(), text.encode()[candidate.span.start : candidate.span.end].decode()) == (
+            value,
+            token,
+        )
         token = json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
         text = f"[é]\nkey = {token} # x\nafter = 'y'\n"
         (candidate,) = [c for c in extract("toml", text).candidates if c.name == "key"]
-        assert (candidate.value.reveal(), text.encode()[candidate.span.start : candidate.span.end].decode()) == (value, token)
+        assert (candidate.value.reveal(), text.encode()[candidate.span.start : candidate.span.end].decode()) == (
+            value,
+            token,
+        )
         assert tomllib.loads(f"key = {token}")["key"] == value

@@ -115,9 +115,25 @@ R = "resource.aws_db_instance.main"
 @pytest.mark.parametrize(
     ("symbol", "ordinal", "name", "raw", "value", "position", "literal"),
     [
-        ("provider.aws.old.access_key", 0, "access_key", '"AKIAIOSFODNN7EXAMPLE"', "AKIAIOSFODNN7EXAMPLE", "property", "str"),
+        (
+            "provider.aws.old.access_key",
+            0,
+            "access_key",
+            '"AKIAIOSFODNN7EXAMPLE"',
+            "AKIAIOSFODNN7EXAMPLE",
+            "property",
+            "str",
+        ),
         (f"{R}.password", 0, "password", '"hunter-é-2019"', "hunter-é-2019", "property", "str"),
-        (f"{R}.url", 0, "url", '"postgres://u:pw@${aws_db.x.endpoint}/db"', "postgres://u:pw@\0/db", "property", "template"),
+        (
+            f"{R}.url",
+            0,
+            "url",
+            '"postgres://u:pw@${aws_db.x.endpoint}/db"',
+            "postgres://u:pw@\0/db",
+            "property",
+            "template",
+        ),
         (f"{R}.port", 0, "port", "5432", "5432", "property", "int"),
         (f"{R}.escaped", 0, "escaped", '"a\\"b$${c}\\u00e9"', 'a"b${c}é', "property", "str"),
         (f"{R}.choice", 0, "choice", '"old-password"', "old-password", "property", "str"),
@@ -130,8 +146,24 @@ R = "resource.aws_db_instance.main"
         (f"{R}.nested.password", 0, "password", '"in-a-block"', "in-a-block", "property", "str"),
         (f"{R}.nested[1].password", 0, "password", '"in-another"', "in-another", "property", "str"),
         (f"{R}.connection.password", 0, "password", '"by-connection"', "by-connection", "property", "str"),
-        ("resource.aws_ecs_task_definition.t.container_definitions.0.environment.DB_PASSWORD", 0, "DB_PASSWORD", '"hunter5"', "hunter5", "property", "str"),
-        ("resource.aws_ecs_task_definition.u.container_definitions/0/environment/DB_PASSWORD", 0, "DB_PASSWORD", "hunter6", "hunter6", "text", "text"),
+        (
+            "resource.aws_ecs_task_definition.t.container_definitions.0.environment.DB_PASSWORD",
+            0,
+            "DB_PASSWORD",
+            '"hunter5"',
+            "hunter5",
+            "property",
+            "str",
+        ),
+        (
+            "resource.aws_ecs_task_definition.u.container_definitions/0/environment/DB_PASSWORD",
+            0,
+            "DB_PASSWORD",
+            "hunter6",
+            "hunter6",
+            "text",
+            "text",
+        ),
         ("variable.db_password.default", 0, "db_password", '"hunter7"', "hunter7", "parameter-default", "str"),
         ("variable.object.default.password", 0, "password", '"hunter8"', "hunter8", "parameter-default", "str"),
         ("locals.token", 0, "token", '"local-token"', "local-token", "property", "str"),
@@ -186,7 +218,11 @@ def test_references_lead_to_arguments_and_on() -> None:
 )
 def test_variable_files_belong_to_a_module(path: str, folder: str) -> None:
     (candidate,) = extract('db_password = "hunter-2019"\n', path).candidates
-    assert (candidate.defines, candidate.position, candidate.scope) == (f"{folder}#var.db_password", Position.PARAMETER_DEFAULT, "tfvars")
+    assert (candidate.defines, candidate.position, candidate.scope) == (
+        f"{folder}#var.db_password",
+        Position.PARAMETER_DEFAULT,
+        "tfvars",
+    )
 
 
 def test_json_syntax() -> None:
@@ -200,7 +236,9 @@ def test_json_syntax() -> None:
     assert found["resource.aws_db_instance.main.url"].value.reveal() == "a:\0"
     assert found["variable.pw.default"].defines == "infra#var.pw"
     assert "resource.aws_db_instance.main.other" not in found
-    assert ("infra#var.pw", "aws_db_instance", "other") in {(r.target, r.resource, r.parameter) for r in extraction.references}
+    assert ("infra#var.pw", "aws_db_instance", "other") in {
+        (r.target, r.resource, r.parameter) for r in extraction.references
+    }
     assert ("infra#var.pw", "infra/m#var.pw") in {(r.target, r.defines) for r in extraction.references}
     (value,) = extract('{"db_password": "hunter-2019"}', "infra/prod.tfvars.json").candidates
     assert value.defines == "infra#var.db_password"
@@ -216,7 +254,11 @@ def _written(value: str, random: Random) -> str:
 def test_every_value_comes_back() -> None:
     random = Random(3)
     for _ in range(300):
-        value = "v" + "".join(random.choice("ab1 /\\\"'#:,;{}[]()<>$%&\t\né漢\U0001f4a9") for _ in range(random.randint(1, 20))) + "v"
+        value = (
+            "v"
+            + "".join(random.choice("ab1 /\\\"'#:,;{}[]()<>$%&\t\né漢\U0001f4a9") for _ in range(random.randint(1, 20)))
+            + "v"
+        )
         token = _written(value, random)
         text = f'locals {{\n  é     = 1\n  key   = {token} # {{\n  after = "x"\n}}\n'
         found = {c.name: c for c in extract(text).candidates}
@@ -243,7 +285,11 @@ def test_windows_keep_what_stands_near_a_hit() -> None:
     whole = extract(MODULE).candidates
     assert extract(MODULE, hits=list(range(len(data)))).candidates == whole
     assert all(c.defines for c in extract(MODULE, hits=[]).candidates)
-    for word, symbol in ((b"DB_PASSWORD='", "user_data/DB_PASSWORD"), (b'password = "in-another', "nested[1].password"), (b'"DB_PASSWORD", value', "environment.DB_PASSWORD")):
+    for word, symbol in (
+        (b"DB_PASSWORD='", "user_data/DB_PASSWORD"),
+        (b'password = "in-another', "nested[1].password"),
+        (b'"DB_PASSWORD", value', "environment.DB_PASSWORD"),
+    ):
         hit = data.index(word)
         kept = extract(MODULE, hits=[hit]).candidates
         assert set(kept) <= set(whole)
@@ -287,7 +333,12 @@ def _is_formatted(data: bytes) -> bool:
     if binary is None:
         pytest.skip("terraform is not installed: whether a rewritten file is still formatted was not asked")
     environment = {"PATH": os.environ["PATH"], "CHECKPOINT_DISABLE": "1"}
-    return subprocess.run([binary, "fmt", "-check", "-"], input=data, capture_output=True, env=environment, check=False).returncode == 0
+    return (
+        subprocess.run(
+            [binary, "fmt", "-check", "-"], input=data, capture_output=True, env=environment, check=False
+        ).returncode
+        == 0
+    )
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
@@ -305,12 +356,3 @@ def test_a_proof_that_fails_leaves_all_files_alone(monkeypatch: pytest.MonkeyPat
     result, after = rewriting_cases.run(TERRAFORM, case, case.before)
     assert after == case.before
     assert [s.code for r in result.values() for s in r.skips] == ["proof-failed"]
-
-
-def test_one_file_alone_has_no_uses_to_replace() -> None:
-    case = next(c for c in CASES if c.name == "variable_default")
-    sources = {p: Source(p, d, "terraform") for p, d in case.before.items()}
-    rows, access = rewriting_cases.replacements(TERRAFORM, case, sources)
-    assert TERRAFORM.rewrite is not None
-    result = TERRAFORM.rewrite(sources["variables.tf"], rows, rewriting_cases.Rewriting(access, rewriting_cases.UNUSED, {}))
-    assert result.change is None and [s.code for s in result.skips] == ["uses-elsewhere"]

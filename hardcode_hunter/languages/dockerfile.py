@@ -22,7 +22,10 @@ def candidates(source: Source, hits: Hits = None) -> Extraction:
         start = match.start("v")
         if raw[:1] in (b'"', b"'") and raw[-1:] == raw[:1] and len(raw) > 1:
             start, raw = start + 1, raw[1:-1]
-        rows.setdefault((start, start + len(raw)), script.Assignment(match.group("n").decode("ascii"), start, start + len(raw), match.start("n")))
+        rows.setdefault(
+            (start, start + len(raw)),
+            script.Assignment(match.group("n").decode("ascii"), start, start + len(raw), match.start("n")),
+        )
     for row in rows.values():
         text = with_holes(row.value(source.data))
         literal = LiteralType.TEMPLATE if "\0" in text else LiteralType.STR
@@ -31,5 +34,9 @@ def candidates(source: Source, hits: Hits = None) -> Extraction:
 
 
 DOCKERFILE = Language(
-    name="dockerfile", title="Dockerfile", candidates=candidates, suffixes=("dockerfile", "containerfile", ".dockerfile"), priority=5
+    name="dockerfile",
+    title="Dockerfile",
+    candidates=candidates,
+    suffixes=("dockerfile", "containerfile", ".dockerfile"),
+    priority=5,
 )

@@ -12,7 +12,23 @@ from hardcode_hunter.languages.nodes import Alias, Mapping, Node, Scalar, Sequen
 from hardcode_hunter.languages.pairs import numeric_candidate, paired
 from hardcode_hunter.model import Evaluated, LiteralType, Position
 
-REFERENCES = frozenset(["!vault", "!secret", "!env", "!ENV", "!env_var", "!include", "!reference", "!encrypted", "!sops", "!Ref", "!GetAtt", "!ImportValue", "!Condition"])
+REFERENCES = frozenset(
+    [
+        "!vault",
+        "!secret",
+        "!env",
+        "!ENV",
+        "!env_var",
+        "!include",
+        "!reference",
+        "!encrypted",
+        "!sops",
+        "!Ref",
+        "!GetAtt",
+        "!ImportValue",
+        "!Condition",
+    ]
+)
 _ENVIRONMENT = re.compile(r"[A-Za-z_][\w.]{0,99}=(?=\S)")
 
 
@@ -71,7 +87,12 @@ def _mapping(gather: Gather, embedded: Embedded, node: Mapping, place: Place) ->
     for key, value in node.pairs:
         if pair and value is pair[1]:
             name = pair[0]
-            _node(gather, embedded, value, Place((*place.keys[:-1], name.value), name.value, min(name.start, value.start), place.scope, name.end))
+            _node(
+                gather,
+                embedded,
+                value,
+                Place((*place.keys[:-1], name.value), name.value, min(name.start, value.start), place.scope, name.end),
+            )
         elif isinstance(key, Scalar):
             _node(gather, embedded, value, Place((*place.keys, key.value), key.value, key.start, scope))
         else:
@@ -91,14 +112,30 @@ def _scalar(gather: Gather, embedded: Embedded, node: Scalar, place: Place) -> N
     if place.element and _ENVIRONMENT.match(node.value) and "\n" not in node.value:
         embedded.scan(node, place.symbol.rpartition("/")[0], scope=place.scope)
         return
-    looked_into = "\n" in node.value or (node.value[:1] in ("{", "[") and node.value[:2] != "{{") or embedded.is_command(place.name)
+    looked_into = (
+        "\n" in node.value
+        or (node.value[:1] in ("{", "[") and node.value[:2] != "{{")
+        or embedded.is_command(place.name)
+    )
     if looked_into and embedded.scan(node, place.symbol, scope=place.scope, extent=place.extent):
         return
     default = default_of(node.value)
     if default and node.style != '"':
         first = inside(node)[0]
         start, end = (first + len(node.value[:at].encode("utf-8", "replace")) for at in default[1:])
-        gather.add(Found(start, end, node.value[default[1] : default[2]], default[0], place.symbol, place.extent, LiteralType.TEXT, Position.ENV_DEFAULT, place.scope))
+        gather.add(
+            Found(
+                start,
+                end,
+                node.value[default[1] : default[2]],
+                default[0],
+                place.symbol,
+                place.extent,
+                LiteralType.TEXT,
+                Position.ENV_DEFAULT,
+                place.scope,
+            )
+        )
         return
     text = with_holes(node.value)
     _add(gather, node, place, text, LiteralType.TEMPLATE if "\0" in text else LiteralType.STR)
@@ -107,5 +144,16 @@ def _scalar(gather: Gather, embedded: Embedded, node: Scalar, place: Place) -> N
 def _add(gather: Gather, node: Scalar, place: Place, text: str, literal: LiteralType) -> None:
     position = Position.ELEMENT if place.element else Position.PROPERTY
     gather.add(
-        Found(node.start, node.end, text, place.name, place.symbol, min(place.extent, node.start), literal, position, place.scope, extent_end=place.extent_end)
+        Found(
+            node.start,
+            node.end,
+            text,
+            place.name,
+            place.symbol,
+            min(place.extent, node.start),
+            literal,
+            position,
+            place.scope,
+            extent_end=place.extent_end,
+        )
     )

@@ -15,8 +15,10 @@ from hardcode_hunter.languages.nodes import Mapping, Node, Scalar, Sequence, Unp
 from hardcode_hunter.languages.pairs import paired
 from hardcode_hunter.model import LiteralType, Position
 
-_COMMAND = re.compile(r"(?i)command|entrypoint|^args$|^cmd$|^run$|(?<!de)script|^exec|healthcheck|^test$|^shell$|buildspec|zipfile|definition")
-_ESCAPE = re.compile(rb'\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|(.))', re.S)
+_COMMAND = re.compile(
+    r"(?i)command|entrypoint|^args$|^cmd$|^run$|(?<!de)script|^exec|healthcheck|^test$|^shell$|buildspec|zipfile|definition"
+)
+_ESCAPE = re.compile(rb"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|(.))", re.S)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +56,31 @@ class Embedded:
         """Adds the assignments in the bytes ``first`` to ``last`` of the source."""
         data = self.gather.source.data
         for found in (*script.assignments(data, first, last), *script.sql_passwords(data, first, last)):
-            self._add(found.start, found.end, found.value(data), found.name, f"{place.symbol}/{found.name}", found.extent, place)
+            self._add(
+                found.start,
+                found.end,
+                found.value(data),
+                found.name,
+                f"{place.symbol}/{found.name}",
+                found.extent,
+                place,
+            )
 
     def comments(self, spans: Iterable[tuple[int, int]]) -> None:
         """Adds what comments assign: a credential that was commented out is still in the file."""
         data = self.gather.source.data
         for first, last in spans:
             for found in script.assignments(data, first, last):
-                self._add(found.start, found.end, found.value(data), found.name, f"comment/{found.name}", found.extent, Inside(""), "comment")
+                self._add(
+                    found.start,
+                    found.end,
+                    found.value(data),
+                    found.name,
+                    f"comment/{found.name}",
+                    found.extent,
+                    Inside(""),
+                    "comment",
+                )
 
     def _escaped(self, raw: bytes, first: int, place: Inside) -> None:
         text, at = unescape(raw)
@@ -109,7 +128,16 @@ class Embedded:
                 else:
                     self.tree(item, below, base, at, depth + 1)
 
-    def _leaf(self, node: Scalar, name: str, extent: int, place: Inside, base: int, at: list[int] | None, element: bool = False) -> None:
+    def _leaf(
+        self,
+        node: Scalar,
+        name: str,
+        extent: int,
+        place: Inside,
+        base: int,
+        at: list[int] | None,
+        element: bool = False,
+    ) -> None:
         if not node.is_text and node.tag != "int":
             return
         first, last = inside(node)
@@ -119,8 +147,32 @@ class Embedded:
         if element and at is None:
             self.lines(first, last, place)
 
-    def _add(self, start: int, end: int, value: str, name: str, symbol: str, extent: int, place: Inside, note: str = "embedded") -> None:
-        self.gather.add(Found(start, end, value, name, symbol, extent, LiteralType.TEXT, Position.TEXT, place.scope or "module", place.resource, note=note))
+    def _add(
+        self,
+        start: int,
+        end: int,
+        value: str,
+        name: str,
+        symbol: str,
+        extent: int,
+        place: Inside,
+        note: str = "embedded",
+    ) -> None:
+        self.gather.add(
+            Found(
+                start,
+                end,
+                value,
+                name,
+                symbol,
+                extent,
+                LiteralType.TEXT,
+                Position.TEXT,
+                place.scope or "module",
+                place.resource,
+                note=note,
+            )
+        )
 
 
 def inside(node: Scalar) -> tuple[int, int]:

@@ -103,7 +103,18 @@ class Gather:
         """Whether no more is taken; a walk over a large list stops then."""
         return self.cut >= 0
 
-    def refer(self, start: int, end: int, target: str, *, resource: str = "", parameter: str = "", symbol: str = "", scope: str = "", defines: str = "") -> None:
+    def refer(
+        self,
+        start: int,
+        end: int,
+        target: str,
+        *,
+        resource: str = "",
+        parameter: str = "",
+        symbol: str = "",
+        scope: str = "",
+        defines: str = "",
+    ) -> None:
         self.references.append(
             Reference(
                 path=self.source.path,
@@ -141,7 +152,11 @@ class Gather:
 
         for row in script.assignments(self.source.data, start):
             value = row.value(self.source.data)
-            self.found.append(Found(row.start, row.end, value, row.name, f"text/{row.name}", row.extent, LiteralType.TEXT, Position.TEXT))
+            self.found.append(
+                Found(
+                    row.start, row.end, value, row.name, f"text/{row.name}", row.extent, LiteralType.TEXT, Position.TEXT
+                )
+            )
 
     def _candidate(self, row: Found, ordinal: int) -> Candidate:
         return Candidate(

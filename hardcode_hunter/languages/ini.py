@@ -51,7 +51,19 @@ def _add(gather: Gather, match: re.Match[bytes], section: str) -> None:
     text = with_holes(text)
     literal = LiteralType.TEMPLATE if "\0" in text else LiteralType.STR
     symbol = f"{section}.{name}" if section else name
-    gather.add(Found(start, end, text, name, symbol, match.start("name"), literal, position, f"dict {section}" if section else "module"))
+    gather.add(
+        Found(
+            start,
+            end,
+            text,
+            name,
+            symbol,
+            match.start("name"),
+            literal,
+            position,
+            f"dict {section}" if section else "module",
+        )
+    )
 
 
 INI = Language(
@@ -59,7 +71,17 @@ INI = Language(
     title="INI",
     candidates=candidates,
     suffixes=(".ini", ".cfg", ".conf", ".properties", ".cnf", ".config", ".editorconfig", ".pypirc", ".gitconfig"),
-    filenames=(".pypirc", ".my.cnf", ".boto", ".s3cfg", ".npmrc", ".netrc", "credentials", ".passwd-s3fs", ".gitconfig"),
+    filenames=(
+        ".pypirc",
+        ".my.cnf",
+        ".boto",
+        ".s3cfg",
+        ".npmrc",
+        ".netrc",
+        "credentials",
+        ".passwd-s3fs",
+        ".gitconfig",
+    ),
     recognises=lambda path, data: not data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"),
     priority=3,
 )

@@ -28,4 +28,10 @@ def candidates(source: Source, hits: Hits = None) -> Extraction:
     return gather.extraction()
 
 
-JSON = Language(name="json", title="JSON", candidates=candidates, suffixes=(".json", ".jsonc", ".json5", ".tfstate", ".webmanifest"), priority=5)
+JSON = Language(
+    name="json",
+    title="JSON",
+    candidates=candidates,
+    suffixes=(".json", ".jsonc", ".json5", ".tfstate", ".webmanifest"),
+    priority=5,
+)

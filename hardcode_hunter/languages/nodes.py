@@ -20,7 +20,10 @@ DEPTH = 150
 _PROPERTIES = re.compile(rb"(?:[!&]\S*[ \t\r\n]*)+")
 _CORE = "tag:yaml.org,2002:"
 # a comma separates and says nothing; a colon belongs to its key
-_TOKEN = re.compile(rb'[ \t\r\n,]*(?:("[^"\\]*(?:\\.[^"\\]*)*")([ \t\r\n]*:)?|([{}\[\]])|(//[^\r\n]*|/\*.*?\*/)|([^\s{}\[\],:"/]+))', re.S)
+_TOKEN = re.compile(
+    rb'[ \t\r\n,]*(?:("[^"\\]*(?:\\.[^"\\]*)*")([ \t\r\n]*:)?|([{}\[\]])|(//[^\r\n]*|/\*.*?\*/)|([^\s{}\[\],:"/]+))',
+    re.S,
+)
 _WORD = re.compile(rb"[-+]?(?:\d[\d.eE+-]*|Infinity|NaN)|true|false|null")
 
 
@@ -194,7 +197,9 @@ def yaml_documents(data: bytes) -> list[Node]:
         raise Unparsable(to_byte(mark.index if mark else 0), f"not YAML ({type(error).__name__})") from None
     except yaml.YAMLError as error:
         where = getattr(error, "position", 0)
-        raise Unparsable(to_byte(where if isinstance(where, int) else 0), f"not YAML ({type(error).__name__})") from None
+        raise Unparsable(
+            to_byte(where if isinstance(where, int) else 0), f"not YAML ({type(error).__name__})"
+        ) from None
     except RecursionError:
         raise Unparsable(0, "nested too deeply") from None
     return roots
@@ -318,7 +323,9 @@ class _JsonReader:
 
     def _bracket(self, mark: bytes, at: int) -> None:
         if mark in b"{[":
-            new: Mapping | Sequence = Mapping(at, at, at, "map", True) if mark == b"{" else Sequence(at, at, at, "seq", True)
+            new: Mapping | Sequence = (
+                Mapping(at, at, at, "map", True) if mark == b"{" else Sequence(at, at, at, "seq", True)
+            )
             self._value(new)
             if len(self.stack) >= DEPTH:
                 raise Unparsable(at, f"nested deeper than {DEPTH} levels")

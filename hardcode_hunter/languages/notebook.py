@@ -103,7 +103,19 @@ def _refused(source: Source, hits: Hits, ranges: list[tuple[int, int]]) -> Extra
     for start, end in ranges:
         for row in text.assignments(source.data, start + 1, end - 1, bare=False):
             value = row.value(source.data)
-            gather.add(Found(row.start, row.end, value, row.name, f"text/{row.name}", row.extent, LiteralType.TEXT, Position.TEXT, f"block@{start}"))
+            gather.add(
+                Found(
+                    row.start,
+                    row.end,
+                    value,
+                    row.name,
+                    f"text/{row.name}",
+                    row.extent,
+                    LiteralType.TEXT,
+                    Position.TEXT,
+                    f"block@{start}",
+                )
+            )
         gather.problem(start, "a cell is not valid Python 3; text rules were used")
     return gather.extraction()
 
@@ -111,7 +123,9 @@ def _refused(source: Source, hits: Hits, ranges: list[tuple[int, int]]) -> Extra
 def _code_cells(data: bytes) -> list[_Cell]:
     """The code cells in their order, by a walk over the tokens of the JSON text, which is known to be well formed."""
     cells: list[_Cell] = []
-    containers: list[list[str]] = []  # for each open container its kind and the key under which its current member stands
+    containers: list[
+        list[str]
+    ] = []  # for each open container its kind and the key under which its current member stands
     expects_key = False
     for match in _TOKEN.finditer(data):
         token = match.group()

@@ -6,7 +6,18 @@ import re
 
 from hardcode_hunter.languages.nodes import Mapping, Node, Scalar
 
-NAMES = ("Name", "name", "Key", "key", "OptionName", "ParameterKey", "Field", "variable", "env_name", "EnvironmentVariable")
+NAMES = (
+    "Name",
+    "name",
+    "Key",
+    "key",
+    "OptionName",
+    "ParameterKey",
+    "Field",
+    "variable",
+    "env_name",
+    "EnvironmentVariable",
+)
 VALUES = ("Value", "value", "ParameterValue", "StringValue", "default")
 _NUMERIC = re.compile(r"port|pass|pwd|pin\b|pin$|secret|token|key|code|account|user", re.I)
 
@@ -18,7 +29,13 @@ def paired(node: Mapping) -> tuple[Scalar, Node] | None:
     for key, child in node.pairs:
         if not isinstance(key, Scalar):
             continue
-        if key.value in NAMES and isinstance(child, Scalar) and not child.tag.startswith("!") and child.value and name is None:
+        if (
+            key.value in NAMES
+            and isinstance(child, Scalar)
+            and not child.tag.startswith("!")
+            and child.value
+            and name is None
+        ):
             name = child
         elif key.value in VALUES and value is None:
             value = child

@@ -11,14 +11,27 @@ from dataclasses import dataclass
 
 _VALUE = rb"""(?P<v>"[^"\\\r\n]*(?:\\.[^"\\\r\n]*)*"|'[^'\\\r\n]*(?:\\.[^'\\\r\n]*)*'|(?!["']|\$[\w({])(?:\$\{[^{}\s]*\}|[^\s"'`;,|<>()\[\]{}&#])(?:\$\{[^{}\s]*\}|[^\s"'`;|<>(){}&])*)"""
 # NAME=value, name: value, "name": "value", name => value, name := value
-_ASSIGNMENT = re.compile(rb"""(?<![\w.$%{/-])["']?(?P<n>[A-Za-z_][\w.-]{0,99})["']?[ \t]{0,20}(?:=>|:=|=(?!=)|:(?![:/=]))[ \t]{0,20}""" + _VALUE)
+_ASSIGNMENT = re.compile(
+    rb"""(?<![\w.$%{/-])["']?(?P<n>[A-Za-z_][\w.-]{0,99})["']?[ \t]{0,20}(?:=>|:=|=(?!=)|:(?![:/=]))[ \t]{0,20}"""
+    + _VALUE
+)
 # --password value, --password=value, -Dname=value is an assignment already
-_OPTION = re.compile(rb"(?<![^\s\"'(=])(?:--(?P<n>[A-Za-z][\w-]{0,40})(?:=|[ \t]{1,8}(?!-))|-D(?P<d>[A-Za-z][\w.-]{0,80})=)" + _VALUE)
+_OPTION = re.compile(
+    rb"(?<![^\s\"'(=])(?:--(?P<n>[A-Za-z][\w-]{0,40})(?:=|[ \t]{1,8}(?!-))|-D(?P<d>[A-Za-z][\w.-]{0,80})=)" + _VALUE
+)
 # define('NAME', 'value'), setenv("NAME", "value")
-_CALL = re.compile(rb"""(?<![\w.])(?:define|setenv|putenv|setx|os\.environ\.setdefault)[ \t]*\([ \t]*["'](?P<n>\w{1,100})["'][ \t]*,[ \t]*""" + _VALUE)
+_CALL = re.compile(
+    rb"""(?<![\w.])(?:define|setenv|putenv|setx|os\.environ\.setdefault)[ \t]*\([ \t]*["'](?P<n>\w{1,100})["'][ \t]*,[ \t]*"""
+    + _VALUE
+)
 # mysql -u root -pvalue
-_MYSQL = re.compile(rb"(?<![\w-])(?P<n>mysql(?:dump|admin)?)(?=[ \t])[^\r\n|;]{0,300}?[ \t]-p(?P<v>[^\s\"'$-][^\s\"';|]*|\"[^\"$\r\n]*\"|'[^'\r\n]*')")
-_SQL = re.compile(rb"(?<![\w])(?P<n>IDENTIFIED[ \t]+(?:WITH[ \t]+\S{1,60}[ \t]+)?(?:BY|AS)(?:[ \t]+PASSWORD)?|(?:ENCRYPTED[ \t]+)?PASSWORD)[ \t]*(?:=[ \t]*)?\(?[ \t]*(?P<v>N?'(?:[^'\r\n]|'')*')", re.I)
+_MYSQL = re.compile(
+    rb"(?<![\w-])(?P<n>mysql(?:dump|admin)?)(?=[ \t])[^\r\n|;]{0,300}?[ \t]-p(?P<v>[^\s\"'$-][^\s\"';|]*|\"[^\"$\r\n]*\"|'[^'\r\n]*')"
+)
+_SQL = re.compile(
+    rb"(?<![\w])(?P<n>IDENTIFIED[ \t]+(?:WITH[ \t]+\S{1,60}[ \t]+)?(?:BY|AS)(?:[ \t]+PASSWORD)?|(?:ENCRYPTED[ \t]+)?PASSWORD)[ \t]*(?:=[ \t]*)?\(?[ \t]*(?P<v>N?'(?:[^'\r\n]|'')*')",
+    re.I,
+)
 _REFERENCE = re.compile(rb"\A[\"']?(?:\$[\w({]|%[\w]+%|\{\{|<%|`)")
 
 

@@ -29,9 +29,13 @@ _QUOTED = re.compile(
          (?P<q>\"{3}|'{3}|\\?["'])(?P<v>(?:(?!(?P=q))(?:\\[^\r\n]|[^\\\r\n])){0,8192}+)(?P=q)""",
     re.X,
 )
-_URL = re.compile(rb"""(?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]{1,30}+://[^\s"'<>`/@:\\]{0,200}+:[^\s"'<>`/@\\]{1,200}+@[^\s"'<>`\\]{1,300}+""")
+_URL = re.compile(
+    rb"""(?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]{1,30}+://[^\s"'<>`/@:\\]{0,200}+:[^\s"'<>`/@\\]{1,200}+@[^\s"'<>`\\]{1,300}+"""
+)
 _TOKEN = re.compile(rb"(?<![\w+/=.~-])[\w+/=.~-]{16,4096}+(?![\w+/=.~-])")
-_KEY_BLOCK = re.compile(rb"-----BEGIN [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----(?:[^-]|-(?!----)){16,16384}+-----END [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
+_KEY_BLOCK = re.compile(
+    rb"-----BEGIN [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----(?:[^-]|-(?!----)){16,16384}+-----END [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
+)
 _LETTER = re.compile(rb"[A-Za-z]")
 _DIGIT = re.compile(rb"[0-9]")
 _SPEAKS = re.compile(
@@ -43,7 +47,11 @@ _SPEAKS = re.compile(
 
 def assignments(data: bytes, start: int, end: int, *, bare: bool) -> list[Assignment]:
     """What gives a name a literal value in ``data[start:end]``, in the order of offsets; ``bare`` takes unquoted values too."""
-    rows = [Assignment(m["n"].decode("ascii", "replace"), m.start("v"), m.end("v"), m.start()) for m in _QUOTED.finditer(data, start, end) if m["v"]]
+    rows = [
+        Assignment(m["n"].decode("ascii", "replace"), m.start("v"), m.end("v"), m.start())
+        for m in _QUOTED.finditer(data, start, end)
+        if m["v"]
+    ]
     if bare:
         taken = _Taken(rows)
         urls = _Taken([])
@@ -131,7 +139,9 @@ class _Blocks:
         stop = lines.starts[last] if last < len(lines.starts) else len(self.data)
         symbol = f"text/{name}" if name else "text"
         scope = f"block@{self._start(first)}"
-        return Found(start, end, value, name, symbol, begin, LiteralType.TEXT, Position.TEXT, scope, extent_end=stop - 1)
+        return Found(
+            start, end, value, name, symbol, begin, LiteralType.TEXT, Position.TEXT, scope, extent_end=stop - 1
+        )
 
     def _start(self, line: int) -> int:
         if self._starts is None:
@@ -139,7 +149,9 @@ class _Blocks:
             indent, at = -1, 0
             starts = self.gather.lines.starts
             for number, start in enumerate(starts):
-                row = self.data[start : min(start + 200, starts[number + 1] if number + 1 < len(starts) else len(self.data))]
+                row = self.data[
+                    start : min(start + 200, starts[number + 1] if number + 1 < len(starts) else len(self.data))
+                ]
                 width = len(row) - len(row.lstrip(b" \t"))
                 if not row.strip() or width != indent:
                     at = start

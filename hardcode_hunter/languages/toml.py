@@ -14,7 +14,7 @@ _TOKEN = re.compile(
     rb"""|(?P<comment>\#[^\r\n]*)|(?P<line>(?:\r?\n|\r)+)|(?P<mark>\[\[|\]\]|[\[\]{}=,.])|(?P<word>[^\s\[\]{}=,.\#"']+))""",
     re.S,
 )
-_ESCAPE = re.compile(r'\\(?:u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|\r?\n\s*|(.))', re.S)
+_ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|\r?\n\s*|(.))", re.S)
 _SAID = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "e": "\x1b"}
 DEPTH = 150
 
@@ -98,7 +98,9 @@ class _Reader:
     def _header(self, start: int, end: int) -> int:
         """``[table]`` or ``[[table]]``: the names in it are the prefix of what follows."""
         stop = next((m.start() for m in [re.compile(rb"[\r\n]|\Z").search(self.data, end)] if m), len(self.data))
-        names = [m.group() for m in re.finditer(rb"\"[^\"]*\"|'[^']*'|[^\s.\[\]\"'#]+", self.data[end:stop].split(b"#")[0])]
+        names = [
+            m.group() for m in re.finditer(rb"\"[^\"]*\"|'[^']*'|[^\s.\[\]\"'#]+", self.data[end:stop].split(b"#")[0])
+        ]
         if b"]" not in self.data[end:stop]:
             raise _Unreadable(start)
         self.table = tuple(n.decode("utf-8", "replace").strip("\"'") for n in names)
@@ -151,4 +153,6 @@ def _unescaped(text: str) -> str:
     return _ESCAPE.sub(said, text) if "\\" in text else text
 
 
-TOML = Language(name="toml", title="TOML", candidates=candidates, suffixes=(".toml",), filenames=("Pipfile",), priority=5)
+TOML = Language(
+    name="toml", title="TOML", candidates=candidates, suffixes=(".toml",), filenames=("Pipfile",), priority=5
+)

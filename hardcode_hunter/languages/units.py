@@ -52,13 +52,20 @@ class Unit(Generic[A]):
             self.fail(Hurdle(reason.code, f"{reason.why} (it can be rewritten all the same: apply the review tier)"))
 
 
-def rewrites(sources: Mapping[str, Source], units: Iterable[Unit[A]], edits: Mapping[str, list[Edit]], replacements: Sequence[Replacement]) -> dict[str, Rewrite]:
+def rewrites(
+    sources: Mapping[str, Source],
+    units: Iterable[Unit[A]],
+    edits: Mapping[str, list[Edit]],
+    replacements: Sequence[Replacement],
+) -> dict[str, Rewrite]:
     """A :class:`Rewrite` for each path that a replacement names or an edit touches."""
     skips: dict[str, list[Skip]] = defaultdict(list)
     for unit in units:
         if unit.hurdle is not None:
             for row in unit.replacements:
-                skips[row.path].append(Skip(row.finding, row.path, row.line, unit.hurdle.code, unit.hurdle.why, row.rule))
+                skips[row.path].append(
+                    Skip(row.finding, row.path, row.line, unit.hurdle.code, unit.hurdle.why, row.rule)
+                )
     result = {}
     for path in sorted({r.path for r in replacements} | set(edits)):
         rows = edits.get(path, [])

@@ -11,7 +11,9 @@ from hardcode_hunter.plugins import Hits, Language, Rewriting
 _TEMPLATE = re.compile(rb"\bAWSTemplateFormatVersion\b|\bAWS::Serverless-2016-10-31\b")
 _RESOURCES = re.compile(rb"""(?:^|[{,]|\xef\xbb\xbf)[ \t\r\n]*["']?Resources["']?[ \t]*:""", re.M)
 _TYPE = re.compile(rb"""["']?Type["']?[ \t]*:[ \t]*["']?(?:AWS|Alexa|Custom)::\w""")
-_PARAMETERS = re.compile(rb"""\A(?:\xef\xbb\xbf)?\s*(?:\[\s*\{\s*"Parameter(?:Key|Value)"\s*:|\{\s*"(?:Parameters|Tags|StackPolicy)"\s*:\s*[{\[])""")
+_PARAMETERS = re.compile(
+    rb"""\A(?:\xef\xbb\xbf)?\s*(?:\[\s*\{\s*"Parameter(?:Key|Value)"\s*:|\{\s*"(?:Parameters|Tags|StackPolicy)"\s*:\s*[{\[])"""
+)
 _PARAMETERS_YAML = re.compile(rb"""^[ \t]*-[ \t]+["']?ParameterKey["']?[ \t]*:""", re.M)
 
 
@@ -36,16 +38,11 @@ def candidates(source: Source, hits: Hits = None) -> Extraction:
     return extract(source, hits)
 
 
-def rewrite(source: Source, replacements: Sequence[Replacement], rewriting: Rewriting) -> Rewrite:
-    """:func:`rewrite_tree` for a template that stands alone."""
-    from hardcode_hunter.languages.cloudformation.rewrite import rewrite_tree
-
-    return rewrite_tree({source.path: source}, replacements, rewriting).get(source.path, Rewrite())
-
-
-def rewrite_tree(sources: Mapping[str, Source], replacements: Sequence[Replacement], rewriting: Rewriting) -> Mapping[str, Rewrite]:
-    """Dynamic references for literals in several templates and parameter files, which share parameters."""
-    from hardcode_hunter.languages.cloudformation.rewrite import rewrite_tree as rewrite_all
+def rewrite(
+    sources: Mapping[str, Source], replacements: Sequence[Replacement], rewriting: Rewriting
+) -> Mapping[str, Rewrite]:
+    """Dynamic references for literals in templates and parameter files, which share parameters."""
+    from hardcode_hunter.languages.cloudformation.rewrite import rewrite as rewrite_all
 
     return rewrite_all(sources, replacements, rewriting)
 
@@ -57,6 +54,5 @@ CLOUDFORMATION = Language(
     suffixes=(".yaml", ".yml", ".json", ".template"),
     recognises=recognises,
     rewrite=rewrite,
-    rewrite_tree=rewrite_tree,
     priority=20,
 )

@@ -65,7 +65,13 @@ class File:
         todo = list(self.roots)
         while todo:
             node = todo.pop()
-            children = [v for _, v in node.pairs] if isinstance(node, Mapping) else node.items if isinstance(node, Sequence) else []
+            children = (
+                [v for _, v in node.pairs]
+                if isinstance(node, Mapping)
+                else node.items
+                if isinstance(node, Sequence)
+                else []
+            )
             for index, child in enumerate(children):
                 if not isinstance(child, Alias) and isinstance(node, Mapping | Sequence):
                     self.parents[id(child)] = (node, index)
@@ -90,7 +96,10 @@ def plain(node: Node, puts: ReadOnly[int, Any] | None = None, drops: ReadOnly[in
         return (node.tag, node.value)
     if isinstance(node, Sequence):
         return (node.tag, [plain(n, puts, drops) for i, n in enumerate(node.items) if i not in gone])
-    return (node.tag, [(plain(k, puts, drops), plain(v, puts, drops)) for i, (k, v) in enumerate(node.pairs) if i not in gone])
+    return (
+        node.tag,
+        [(plain(k, puts, drops), plain(v, puts, drops)) for i, (k, v) in enumerate(node.pairs) if i not in gone],
+    )
 
 
 def _shape(node: Scalar | Mapping | Sequence) -> str:
@@ -132,7 +141,13 @@ def assemble(file: File, actions: Iterable[tuple[Action, Tier, str]]) -> tuple[l
     return sorted(edits, key=lambda e: e.span), roots
 
 
-def _rise(file: File, drops: dict[int, set[int]], holders: dict[int, Mapping | Sequence], reasons: dict[tuple[int, int], tuple[Tier, str]], kept: set[str]) -> None:
+def _rise(
+    file: File,
+    drops: dict[int, set[int]],
+    holders: dict[int, Mapping | Sequence],
+    reasons: dict[tuple[int, int], tuple[Tier, str]],
+    kept: set[str],
+) -> None:
     """A mapping or list of which nothing is left goes itself, up to the root's keys."""
     todo = list(drops)
     while todo:
@@ -153,7 +168,9 @@ def _rise(file: File, drops: dict[int, set[int]], holders: dict[int, Mapping | S
         todo.append(id(above))
 
 
-def _cuts(file: File, holder: Mapping | Sequence, indices: list[int], reasons: ReadOnly[tuple[int, int], tuple[Tier, str]]) -> list[Edit]:
+def _cuts(
+    file: File, holder: Mapping | Sequence, indices: list[int], reasons: ReadOnly[tuple[int, int], tuple[Tier, str]]
+) -> list[Edit]:
     bounds = _bounds(holder)
     edits = []
     for first, last in _runs(indices):
@@ -240,7 +257,10 @@ def _addition(file: File, add: Add, roots: list[Any], drops: ReadOnly[int, set[i
         gone = drops.get(id(root), set())
         position = anchor - sum(1 for i in gone if i < anchor)
         pairs = [*pairs[:position], (("str", add.section), whole), *pairs[position:]]
-        edit = Edit(Span(at, at), text + ((b"," + eol + indent) if file.json or root.flow else eol + (eol if not indent else b"") + indent))
+        edit = Edit(
+            Span(at, at),
+            text + ((b"," + eol + indent) if file.json or root.flow else eol + (eol if not indent else b"") + indent),
+        )
     return [(tag, pairs), *roots[1:]], edit
 
 
@@ -267,5 +287,15 @@ def render(key: str, value: Any, indent: bytes, json: bool, eol: bytes) -> bytes
 
 def _written(text: str, json: bool) -> bytes:
     """A word stands as it is; anything that YAML could take for something else is quoted."""
-    plain_word = re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", text) and text.lower() not in ("true", "false", "yes", "no", "on", "off", "null", "y", "n")
+    plain_word = re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", text) and text.lower() not in (
+        "true",
+        "false",
+        "yes",
+        "no",
+        "on",
+        "off",
+        "null",
+        "y",
+        "n",
+    )
     return text.encode() if plain_word and not json else quoted(text, "", json)

@@ -47,9 +47,14 @@ def extract(source: Source, hits: Hits) -> Extraction:
     try:
         roots = parse(source.data, source.path)
     except Unparsable as error:
-        return as_text(source, hits, gather.lines.line(error.offset), f"could not be parsed as CloudFormation: {error.why}")
+        return as_text(
+            source, hits, gather.lines.line(error.offset), f"could not be parsed as CloudFormation: {error.why}"
+        )
     for key in duplicates(roots):
-        gather.problem(key.start, "a key stands twice in one mapping: CloudFormation refuses the template, and the last one would win")
+        gather.problem(
+            key.start,
+            "a key stands twice in one mapping: CloudFormation refuses the template, and the last one would win",
+        )
     for root in roots:
         if is_parameter_file(source.data):
             parameter_files.extract(gather, root)
@@ -80,10 +85,21 @@ class Place(NamedTuple):
     def child(self, key: str, extent: int, name: str = "") -> Place:
         below = f"{self.dotted}.{key}" if self.dotted else key
         position = Position.PROPERTY if self.position is Position.ELEMENT else self.position
-        return self._replace(keys=(*self.keys, key), name=name or key, extent=extent, dotted=below, position=position, script=self.script or key in SCRIPTS, extent_end=0)
+        return self._replace(
+            keys=(*self.keys, key),
+            name=name or key,
+            extent=extent,
+            dotted=below,
+            position=position,
+            script=self.script or key in SCRIPTS,
+            extent_end=0,
+        )
 
     def item(self, number: int) -> Place:
-        return self._replace(keys=(*self.keys, str(number)), position=Position.ELEMENT if self.position is Position.PROPERTY else self.position)
+        return self._replace(
+            keys=(*self.keys, str(number)),
+            position=Position.ELEMENT if self.position is Position.PROPERTY else self.position,
+        )
 
 
 class Template:
@@ -110,7 +126,19 @@ class Template:
 
     def _others(self) -> None:
         """A root that is only a resource's part (a snippet, an included file) still has values in its other keys."""
-        known = ("Parameters", "Resources", "Mappings", "Outputs", "Metadata", "Conditions", "Rules", "Globals", "Description", "Transform", "AWSTemplateFormatVersion")
+        known = (
+            "Parameters",
+            "Resources",
+            "Mappings",
+            "Outputs",
+            "Metadata",
+            "Conditions",
+            "Rules",
+            "Globals",
+            "Description",
+            "Transform",
+            "AWSTemplateFormatVersion",
+        )
         for key, value in self.root.pairs:
             if isinstance(key, Scalar) and key.value not in known:
                 self.value(value, Place((key.value,), key.value, key.start, scope=key.value))
@@ -121,7 +149,9 @@ class Template:
                 continue
             target = f"{self.path}#Parameters/{key.value}"
             folder = parameter_files.folder_of(self.path)
-            self.gather.refer(key.start, key.end, f"{folder}#Parameters/{key.value}", symbol=f"Parameters/{key.value}", defines=target)
+            self.gather.refer(
+                key.start, key.end, f"{folder}#Parameters/{key.value}", symbol=f"Parameters/{key.value}", defines=target
+            )
             default = body.get("Default")
             if isinstance(default, Alias):
                 default = default.target
@@ -129,7 +159,18 @@ class Template:
                 continue  # the default is the name of a parameter, not its value
             if isinstance(default, Scalar) and default.tag in ("str", "int", "float", "timestamp", "bool"):
                 hidden = body.text("NoEcho").lower() == "true"
-                self._add(default, Place(("Parameters", key.value, "Default"), key.value, key.start, scope="Parameters", position=Position.PARAMETER_DEFAULT), defines=target, note="NoEcho" if hidden else "")
+                self._add(
+                    default,
+                    Place(
+                        ("Parameters", key.value, "Default"),
+                        key.value,
+                        key.start,
+                        scope="Parameters",
+                        position=Position.PARAMETER_DEFAULT,
+                    ),
+                    defines=target,
+                    note="NoEcho" if hidden else "",
+                )
 
     def _resources(self, section: Mapping) -> None:
         for key, body in section.pairs:
@@ -139,7 +180,15 @@ class Template:
             for name, value in body.pairs:
                 if isinstance(name, Scalar) and name.value in ("Properties", "Metadata"):
                     note = "metadata" if name.value == "Metadata" else ""
-                    place = Place(("Resources", key.value, name.value), name.value, name.start, kind, scope, script=bool(note), note=note)
+                    place = Place(
+                        ("Resources", key.value, name.value),
+                        name.value,
+                        name.start,
+                        kind,
+                        scope,
+                        script=bool(note),
+                        note=note,
+                    )
                     self.value(value, place)
 
     def _section(self, name: str, key: Node, section: Node) -> None:
@@ -167,12 +216,26 @@ class Template:
     def _item(self, item: Node, place: Place, number: int) -> None:
         below = place.item(number)
         if isinstance(item, Mapping) and intrinsics.call_of(item) is None:
-            below = below._replace(scope=f"{place.scope.partition('/Properties')[0]}/{below.symbol.partition('/Properties/')[2]}" if "/Properties/" in below.symbol else below.symbol)
+            below = below._replace(
+                scope=f"{place.scope.partition('/Properties')[0]}/{below.symbol.partition('/Properties/')[2]}"
+                if "/Properties/" in below.symbol
+                else below.symbol
+            )
             pair = paired(item)
             if pair is not None:
                 name, value = pair
                 keys = (*place.keys, name.value)
-                below = Place(keys, name.value, name.start, place.resource, place.scope, place.dotted, script=place.script, note=place.note, extent_end=name.end)
+                below = Place(
+                    keys,
+                    name.value,
+                    name.start,
+                    place.resource,
+                    place.scope,
+                    place.dotted,
+                    script=place.script,
+                    note=place.note,
+                    extent_end=name.end,
+                )
                 self.value(value, below)
                 return
         self.value(item, below)
@@ -203,7 +266,12 @@ class Template:
             if node.tag in ("int", "float") and numeric_candidate(place.name):
                 self._add(node, place)
             return
-        looked_into = place.script or "\n" in node.value or (node.value[:1] in ("{", "[") and node.value[:2] != "{{") or self.embedded.is_command(place.name)
+        looked_into = (
+            place.script
+            or "\n" in node.value
+            or (node.value[:1] in ("{", "[") and node.value[:2] != "{{")
+            or self.embedded.is_command(place.name)
+        )
         if looked_into and self.embedded.scan(node, place.symbol, place.resource, place.scope, place.extent):
             return
         if not place.script or place.note == "metadata" or "\n" not in node.value:
@@ -223,7 +291,17 @@ class Template:
             literal = LiteralType.INT
         self.add(node.start, node.end, value, place, literal, defines, note, kept=kept or bool(defines))
 
-    def add(self, start: int, end: int, value: str, place: Place, literal: LiteralType, defines: str = "", note: str = "", kept: bool = False) -> None:
+    def add(
+        self,
+        start: int,
+        end: int,
+        value: str,
+        place: Place,
+        literal: LiteralType,
+        defines: str = "",
+        note: str = "",
+        kept: bool = False,
+    ) -> None:
         secret = "secret-property" if schema.is_secret(place.resource, place.dotted) else ""
         self.gather.add(
             Found(
@@ -248,7 +326,16 @@ class Template:
     def refer(self, place: Place, target: str, start: int, end: int) -> None:
         resource = place.resource or ("" if place.keys[0] == "Resources" else place.keys[0])
         parameter = place.dotted if place.keys[0] == "Resources" and place.dotted else place.name
-        self.gather.refer(start, end, target, resource=resource, parameter=parameter, symbol=place.symbol, scope=place.scope, defines=self._passed_on(place))
+        self.gather.refer(
+            start,
+            end,
+            target,
+            resource=resource,
+            parameter=parameter,
+            symbol=place.symbol,
+            scope=place.scope,
+            defines=self._passed_on(place),
+        )
 
     def _passed_on(self, place: Place) -> str:
         """The nested template's parameter that a value of ``AWS::CloudFormation::Stack`` flows into, when the template is a local file."""
@@ -274,4 +361,8 @@ def resolved_holes(value: str) -> str:
 
 
 def _names(section: Node | None) -> frozenset[str]:
-    return frozenset(k.value for k, _ in section.pairs if isinstance(k, Scalar)) if isinstance(section, Mapping) else frozenset()
+    return (
+        frozenset(k.value for k, _ in section.pairs if isinstance(k, Scalar))
+        if isinstance(section, Mapping)
+        else frozenset()
+    )

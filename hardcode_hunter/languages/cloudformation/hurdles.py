@@ -22,7 +22,10 @@ MANAGED = {
     "AWS::Redshift::Cluster": "ManageMasterPassword",
 }
 _SECTIONS = {
-    "Outputs": ("output", "an output shows its value to everyone who can describe the stack, and no reference is resolved there: remove the output"),
+    "Outputs": (
+        "output",
+        "an output shows its value to everyone who can describe the stack, and no reference is resolved there: remove the output",
+    ),
     "Conditions": ("condition", "no reference is resolved in a condition: compare something else"),
     "Rules": ("condition", "no reference is resolved in a rule: compare something else"),
     "Mappings": ("mapping", "no reference is resolved in a mapping: put it at the property that looks the value up"),
@@ -58,21 +61,33 @@ def _unresolved(spot: Spot) -> Hurdle | None:
         why = "no reference is resolved in user data: fetch the secret at boot with the instance's role (aws secretsmanager get-secret-value)"
         return Hurdle("user-data", why)
     if spot.resource.startswith("Custom::") or spot.resource == "AWS::CloudFormation::CustomResource":
-        return Hurdle("custom-resource", "no secure reference is resolved in a custom resource: pass the secret's ARN and let its function fetch it")
+        return Hurdle(
+            "custom-resource",
+            "no secure reference is resolved in a custom resource: pass the secret's ARN and let its function fetch it",
+        )
     return None
 
 
 def _harmful(spot: Spot) -> Hurdle | None:
     if schema.identifies(spot.resource, spot.dotted):
-        return Hurdle("identifier", f"{spot.dotted} is part of the primary identifier of {spot.resource}: no reference is resolved there")
+        return Hurdle(
+            "identifier",
+            f"{spot.dotted} is part of the primary identifier of {spot.resource}: no reference is resolved there",
+        )
     if schema.replaces(spot.resource, spot.dotted):
-        return Hurdle("would-replace", f"{spot.dotted} is create-only: changing it replaces the {spot.resource} and what it holds, so it stays as it is")
+        return Hurdle(
+            "would-replace",
+            f"{spot.dotted} is create-only: changing it replaces the {spot.resource} and what it holds, so it stays as it is",
+        )
     return None
 
 
 def _store(spot: Spot, home: Home) -> Hurdle | None:
     if home is Home.PARAMETER_STORE and spot.dotted not in schema.SSM_SECURE.get(spot.resource, ()):
-        return Hurdle("ssm-secure", f"CloudFormation reads a SecureString parameter in few properties, and {spot.dotted} is none of them: use Secrets Manager")
+        return Hurdle(
+            "ssm-secure",
+            f"CloudFormation reads a SecureString parameter in few properties, and {spot.dotted} is none of them: use Secrets Manager",
+        )
     return None
 
 
@@ -89,7 +104,15 @@ def _visible(spot: Spot) -> Hurdle | None:
         why = "the template itself writes this secret's value: import the live value into a secret that the template does not fill, and adopt that"
         return Hurdle("secret-in-template", why, Tier.REVIEW)
     if spot.resource == "AWS::SSM::Parameter":
-        return Hurdle("plain-parameter", "the parameter would show the value to everyone who can read it: let its readers use the secret", Tier.REVIEW)
+        return Hurdle(
+            "plain-parameter",
+            "the parameter would show the value to everyone who can read it: let its readers use the secret",
+            Tier.REVIEW,
+        )
     if spot.resource == "AWS::CloudFormation::Stack" and path.startswith(".Parameters."):
-        return Hurdle("nested-stack", "the nested template decides whether its parameter may hold a reference: look at its uses", Tier.REVIEW)
+        return Hurdle(
+            "nested-stack",
+            "the nested template decides whether its parameter may hold a reference: look at its uses",
+            Tier.REVIEW,
+        )
     return None

@@ -17,7 +17,34 @@ if TYPE_CHECKING:
     from hardcode_hunter.languages.cloudformation.extract import Place, Template
 
 FUNCTIONS = frozenset(
-    ["Base64", "Cidr", "FindInMap", "GetAtt", "GetAZs", "GetStackOutput", "If", "ImportValue", "Join", "Select", "Split", "Sub", "Transform", "And", "Equals", "Not", "Or", "ForEach", "Length", "ToJsonString", "Contains", "EachMemberEquals", "EachMemberIn", "RefAll", "ValueOf", "ValueOfAll"]
+    [
+        "Base64",
+        "Cidr",
+        "FindInMap",
+        "GetAtt",
+        "GetAZs",
+        "GetStackOutput",
+        "If",
+        "ImportValue",
+        "Join",
+        "Select",
+        "Split",
+        "Sub",
+        "Transform",
+        "And",
+        "Equals",
+        "Not",
+        "Or",
+        "ForEach",
+        "Length",
+        "ToJsonString",
+        "Contains",
+        "EachMemberEquals",
+        "EachMemberIn",
+        "RefAll",
+        "ValueOf",
+        "ValueOfAll",
+    ]
 )
 HOLE = re.compile(r"\$\{(!?)([^{}$]*)\}")
 
@@ -73,7 +100,9 @@ def walk(template: Template, call: Call, place: Place) -> None:
     elif call.name == "FindInMap":
         _find_in_map(template, call, place)
     elif call.name == "If":
-        for arm in call.arguments()[1:]:  # each arm is the property's value: equal symbols, told apart by their ordinals
+        for arm in call.arguments()[
+            1:
+        ]:  # each arm is the property's value: equal symbols, told apart by their ordinals
             template.value(arm, place)
     elif call.name == "Base64":
         note = ", ".join(filter(None, (place.note, "Fn::Base64")))
@@ -99,8 +128,12 @@ def _sub(template: Template, call: Call, place: Place) -> None:
     if variables is not None:
         for key, value in variables.pairs:
             if isinstance(key, Scalar):
-                name = place.name if call_of(value) else key.value  # a reference goes on to the property; a literal has its own name
-                template.value(value, place._replace(keys=(*place.keys, "Fn::Sub", key.value), name=name, extent=key.start))
+                name = (
+                    place.name if call_of(value) else key.value
+                )  # a reference goes on to the property; a literal has its own name
+                template.value(
+                    value, place._replace(keys=(*place.keys, "Fn::Sub", key.value), name=name, extent=key.start)
+                )
     if not isinstance(text, Scalar):
         return
     bound = frozenset(k.value for k, _ in variables.pairs if isinstance(k, Scalar)) if variables else frozenset()
@@ -162,7 +195,12 @@ def _find_in_map(template: Template, call: Call, place: Place) -> None:
     first, second = (_literal(a) for a in arguments[1:3])
     for top, row in table.pairs if isinstance(table, Mapping) else ():
         for name, _ in row.pairs if isinstance(row, Mapping) else ():
-            if isinstance(top, Scalar) and isinstance(name, Scalar) and first in ("", top.value) and second in ("", name.value):
+            if (
+                isinstance(top, Scalar)
+                and isinstance(name, Scalar)
+                and first in ("", top.value)
+                and second in ("", name.value)
+            ):
                 target = f"{template.path}#Mappings/{arguments[0].value}/{top.value}/{name.value}"
                 template.refer(place, target, call.node.outer, call.node.end)
     for argument in arguments[1:3]:
@@ -175,7 +213,13 @@ def _literal(node: Node) -> str:
 
 
 def _equals(template: Template, call: Call, place: Place) -> None:
-    names = [a.argument.value for a in map(call_of, call.arguments()) if a and a.name == "Ref" and isinstance(a.argument, Scalar)]
+    names = [
+        a.argument.value
+        for a in map(call_of, call.arguments())
+        if a and a.name == "Ref" and isinstance(a.argument, Scalar)
+    ]
     for number, item in enumerate(call.arguments()):
-        below = place._replace(keys=(*place.keys, str(number)), name=names[0] if names else place.name, position=Position.COMPARISON)
+        below = place._replace(
+            keys=(*place.keys, str(number)), name=names[0] if names else place.name, position=Position.COMPARISON
+        )
         template.value(item, below)

@@ -12,7 +12,21 @@ from hardcode_hunter.languages.gather import Found, Gather
 from hardcode_hunter.languages.nodes import Mapping, Node, Scalar, Sequence
 from hardcode_hunter.model import LiteralType, Position
 
-FOLDERS = frozenset(["parameters", "params", "parameter", "config", "configs", "configuration", "env", "envs", "environment", "environments", "vars"])
+FOLDERS = frozenset(
+    [
+        "parameters",
+        "params",
+        "parameter",
+        "config",
+        "configs",
+        "configuration",
+        "env",
+        "envs",
+        "environment",
+        "environments",
+        "vars",
+    ]
+)
 
 
 def folder_of(path: str) -> str:

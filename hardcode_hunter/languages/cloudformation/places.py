@@ -35,7 +35,10 @@ def literal(file: File, root: Mapping, candidate: Candidate, row: Replacement, s
         return [], why
     if not isinstance(node, Scalar):
         if candidate.literal is LiteralType.TEMPLATE:
-            return [], Hurdle("template", "the text is put together by a function, and only a part of it is the credential: write it as one Fn::Sub")
+            return [], Hurdle(
+                "template",
+                "the text is put together by a function, and only a part of it is the credential: write it as one Fn::Sub",
+            )
         return [_whole(file, node, said), *_environment(said)], why
     if file.data[node.outer : node.start].find(b"&") >= 0:
         return [], Hurdle("anchor", "the value is an anchor that other places use: write the reference there by hand")
@@ -61,14 +64,22 @@ def _embedded(file: File, root: Mapping, candidate: Candidate, said: Reference) 
         if node.start <= candidate.span.start and candidate.span.end <= node.end:
             best = (node, spot)
     why = hurdle(best[1]) if best else None
-    if best and why is not None and why.code == "secret-in-template" and best[1].dotted == "SecretString" and isinstance(best[0], Scalar):
+    if (
+        best
+        and why is not None
+        and why.code == "secret-in-template"
+        and best[1].dotted == "SecretString"
+        and isinstance(best[0], Scalar)
+    ):
         return _secret_string(file, root, best[0], best[1], candidate, said, why)
     if why is not None and why.code in ("user-data", "metadata", "custom-resource"):
         return [], Hurdle(why.code, why.why)
     return [], Hurdle("embedded", "the credential stands inside a script or a document: no reference is resolved there")
 
 
-def _secret_string(file: File, root: Mapping, node: Scalar, spot: Spot, candidate: Candidate, said: Reference, why: Hurdle) -> Outcome:
+def _secret_string(
+    file: File, root: Mapping, node: Scalar, spot: Spot, candidate: Candidate, said: Reference, why: Hurdle
+) -> Outcome:
     """A key of the JSON that the template writes into a secret of its own: that secret may copy it from ours."""
     resources = root.get("Resources")
     body = resources.get(spot.logical_id) if isinstance(resources, Mapping) else None
@@ -80,9 +91,22 @@ def _secret_string(file: File, root: Mapping, node: Scalar, spot: Spot, candidat
     raw = file.data[candidate.span.start : candidate.span.end]
     old = (unescape(raw)[0] if node.style == '"' else raw).decode("utf-8", "replace")
     own = bool(name) and f":{name}:" in said.text
-    if node.style not in ("'", '"') or node.value[at : at + len(old)] != old or said.environments or not said.text or own:
+    if (
+        node.style not in ("'", '"')
+        or node.value[at : at + len(old)] != old
+        or said.environments
+        or not said.text
+        or own
+    ):
         return [], Hurdle(why.code, why.why)
-    return [Put(node, said.text.encode(), (node.tag, node.value[:at] + said.text + node.value[at + len(old) :]), candidate.span)], why
+    return [
+        Put(
+            node,
+            said.text.encode(),
+            (node.tag, node.value[:at] + said.text + node.value[at + len(old) :]),
+            candidate.span,
+        )
+    ], why
 
 
 def _whole(file: File, node: Node, said: Reference) -> Action:
@@ -112,18 +136,31 @@ def _build_variable(file: File, node: Scalar, spot: Spot, said: Reference) -> Ou
     above = file.parents.get(id(node))
     kind = above[0].get("Type") if above and isinstance(above[0], Mapping) else None
     match = _FETCHED.fullmatch(said.text)
-    if spot.resource != "AWS::CodeBuild::Project" or not isinstance(kind, Scalar) or kind.value != "PLAINTEXT" or match is None or said.environments:
+    if (
+        spot.resource != "AWS::CodeBuild::Project"
+        or not isinstance(kind, Scalar)
+        or kind.value != "PLAINTEXT"
+        or match is None
+        or said.environments
+    ):
         return None
     value = f"{match.group(1)}:{match.group(2)}" if match.group(2) else match.group(1)
-    puts: list[Action] = [Put(node, quoted(value, node.style, file.json), ("str", value)), Put(kind, quoted("SECRETS_MANAGER", kind.style or "", file.json), ("str", "SECRETS_MANAGER"))]
-    return puts, Hurdle("build-role", "the build's role needs the right to read the secret (secretsmanager:GetSecretValue)", Tier.REVIEW)
+    puts: list[Action] = [
+        Put(node, quoted(value, node.style, file.json), ("str", value)),
+        Put(kind, quoted("SECRETS_MANAGER", kind.style or "", file.json), ("str", "SECRETS_MANAGER")),
+    ]
+    return puts, Hurdle(
+        "build-role", "the build's role needs the right to read the secret (secretsmanager:GetSecretValue)", Tier.REVIEW
+    )
 
 
 def _role(file: File, node: Node, spot: Spot) -> Outcome:
     """Static AWS keys go: the function or task has a role. Code that reads the variables must stop to do so."""
     above = file.parents.get(id(node))
     if above is None or not any(word in spot.dotted.split(".") for word in ("Environment", "EnvironmentVariables")):
-        return [], Hurdle("static-key", "static AWS keys are not stored anywhere: give the resource a role and delete them by hand")
+        return [], Hurdle(
+            "static-key", "static AWS keys are not stored anywhere: give the resource a role and delete them by hand"
+        )
     holder, index = above
     pair = file.parents.get(id(holder))
     if isinstance(holder, Mapping) and pair is not None and isinstance(pair[0], Sequence):
@@ -137,7 +174,9 @@ def _managed(file: File, node: Node, spot: Spot) -> Outcome:
     switch = MANAGED.get(spot.resource, "")
     above = file.parents.get(id(node))
     if not switch or spot.dotted != "MasterUserPassword" or above is None or not isinstance(above[0], Mapping):
-        return [], Hurdle("not-managed", "only the master password of a database that AWS manages can be left to the service")
+        return [], Hurdle(
+            "not-managed", "only the master password of a database that AWS manages can be left to the service"
+        )
     mapping, index = above[0], above[1]
     key = mapping.pairs[index][0]
     name = quoted(switch, "", True) if file.json else switch.encode()
@@ -155,17 +194,30 @@ def _part(file: File, node: Scalar, row: Replacement, said: Reference, why: Hurd
     raw = file.data[node.start : node.end].decode("utf-8", "replace")
     inner = raw[1:-1] if node.style in ("'", '"') else raw
     if row.shape is Shape.BASIC or node.style in ("|", ">") or inner != node.value or "\n" in inner:
-        return [], Hurdle("template", "the credential is a part of a text that can't be edited in place: write the reference into it by hand")
+        return [], Hurdle(
+            "template",
+            "the credential is a part of a text that can't be edited in place: write the reference into it by hand",
+        )
     sub = node.tag == "!Sub" or _is_sub_argument(file, node)
     # holes are masked by as many letters, so that offsets stay and a colon in a hole separates nothing
     masked = HOLE.sub(lambda m: "x" * len(m.group()), node.value) if sub else node.value
-    parts = [p for p in shapes.parse(row.shape, masked) if p.role == (row.part or row.key)] if row.shape is not Shape.WHOLE else []
+    parts = (
+        [p for p in shapes.parse(row.shape, masked) if p.role == (row.part or row.key)]
+        if row.shape is not Shape.WHOLE
+        else []
+    )
     if len(parts) != 1 or masked[parts[0].start : parts[0].end] != node.value[parts[0].start : parts[0].end]:
-        return [], Hurdle("template", "the credential could not be told from the text around it: write the reference into it by hand")
+        return [], Hurdle(
+            "template", "the credential could not be told from the text around it: write the reference into it by hand"
+        )
     text = node.value[: parts[0].start] + said.text + node.value[parts[0].end :]
     if said.environments and not sub:
         return [], Hurdle("template", "the text would need Fn::Sub to name the environment: write it by hand")
-    review = Hurdle("unquoted", "CloudFormation puts the value into the text as it is: a rotated password with / @ : or % in it breaks the URL", Tier.REVIEW)
+    review = Hurdle(
+        "unquoted",
+        "CloudFormation puts the value into the text as it is: a rotated password with / @ : or % in it breaks the URL",
+        Tier.REVIEW,
+    )
     put = Put(node, quoted(text, node.style, file.json), (node.tag, text), Span(node.start, node.end))
     return [put, *_environment(said)], why or review
 
@@ -187,9 +239,14 @@ def _is_sub_argument(file: File, node: Node) -> bool:
 def use(file: File, used: Use, parameter: str, said: Reference) -> Outcome:
     """The use becomes the reference."""
     if said.home is Home.ROLE:
-        return [], Hurdle("static-key", "static AWS keys are not stored anywhere: give the resource a role, then delete the parameter by hand")
+        return [], Hurdle(
+            "static-key",
+            "static AWS keys are not stored anywhere: give the resource a role, then delete the parameter by hand",
+        )
     if used.blocked:
-        return [], Hurdle("function", f"a use of the parameter is an argument of {used.blocked}: no reference is resolved there")
+        return [], Hurdle(
+            "function", f"a use of the parameter is an argument of {used.blocked}: no reference is resolved there"
+        )
     if said.home is Home.MANAGED:
         return _managed(file, used.whole, used.spot)
     why = hurdle(used.spot, said.home)
@@ -204,12 +261,16 @@ def _hole(file: File, used: Use, parameter: str, said: Reference, why: Hurdle | 
     text = used.text
     spans = holes(file.data, text, parameter) if text else None
     if text is None or spans is None:
-        return [], Hurdle("template", "the text that uses the parameter is written with escapes: write the reference into it by hand")
+        return [], Hurdle(
+            "template", "the text that uses the parameter is written with escapes: write the reference into it by hand"
+        )
     new, at = text.value, file.data[text.start : text.end]
     for start, end in reversed(spans):
         at = at[: start - text.start] + said.text.encode() + at[end - text.start :]
     new = _replaced(text.value, parameter, said.text)
-    variables = isinstance(used.whole, Sequence) or (isinstance(used.whole, Mapping) and isinstance(used.whole.pairs[0][1], Sequence))
+    variables = isinstance(used.whole, Sequence) or (
+        isinstance(used.whole, Mapping) and isinstance(used.whole.pairs[0][1], Sequence)
+    )
     simple = "${" not in new and not variables
     if text.style == "" and not file.json:
         at = quoted(new, "", False)

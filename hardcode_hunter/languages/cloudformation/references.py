@@ -46,7 +46,10 @@ def reference(access: Access) -> Reference | Hurdle:
     if len(distinct) > 1:
         pattern = _pattern(names)
         if not pattern:
-            return Hurdle("environments", "the secret's names in the environments differ in more than the environment's name: one text can't name them all")
+            return Hurdle(
+                "environments",
+                "the secret's names in the environments differ in more than the environment's name: one text can't name them all",
+            )
         name, environments = pattern, tuple(sorted(names))
     bare = name.replace(f"${{{ENVIRONMENT}}}", "x")
     if not _NAME.fullmatch(bare) or (access.form == "json" and not _KEY.fullmatch(access.key)):

@@ -29,7 +29,9 @@ from hardcode_hunter.plugins import Rewriting
 Planned = Unit[Action]
 
 
-def rewrite_tree(sources: ReadOnly[str, Source], replacements: Several[Replacement], rewriting: Rewriting) -> dict[str, Rewrite]:
+def rewrite(
+    sources: ReadOnly[str, Source], replacements: Several[Replacement], rewriting: Rewriting
+) -> dict[str, Rewrite]:
     """A :class:`Rewrite` for each path that a replacement names or an edit touches."""
     tree = Tree(sources, rewriting)
     units = _units(tree, replacements)
@@ -60,7 +62,11 @@ class Tree:
             data = self.sources[path].data
             try:
                 roots = parse(data, path)
-                self._files[path] = None if duplicates(roots) else File(data, roots, data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"["))
+                self._files[path] = (
+                    None
+                    if duplicates(roots)
+                    else File(data, roots, data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"["))
+                )
             except Unparsable:
                 self._files[path] = None
         return self._files[path]
@@ -82,13 +88,19 @@ class Tree:
         return self.rewriting.access.get((row.secret, row.key))
 
     def parameter_files(self, folder: str) -> Iterable[str]:
-        return (p for p, s in self.sources.items() if parameter_files.folder_of(p) == folder and is_parameter_file(s.data))
+        return (
+            p for p, s in self.sources.items() if parameter_files.folder_of(p) == folder and is_parameter_file(s.data)
+        )
 
     def templates(self, folder: str, parameter: str) -> list[str]:
         """The templates of a folder that have the parameter."""
         found = []
         for path, source in self.sources.items():
-            if parameter_files.folder_of(path) == folder and not is_parameter_file(source.data) and parameter.encode() in source.data:
+            if (
+                parameter_files.folder_of(path) == folder
+                and not is_parameter_file(source.data)
+                and parameter.encode() in source.data
+            ):
                 root = self.root(path)
                 section = root.get("Parameters") if root else None
                 if isinstance(section, Mapping) and section.get(parameter) is not None:
@@ -137,7 +149,9 @@ def _plan(tree: Tree, unit: Planned) -> None:
         unit.fail(Hurdle("no-secret", "the plan names no secret for it"))
         return
     if len({(a.secret, a.key, a.form, a.home) for a in known}) > 1:
-        unit.fail(Hurdle("environments", "its values belong to different secrets, and one template can name only one of them"))
+        unit.fail(
+            Hurdle("environments", "its values belong to different secrets, and one template can name only one of them")
+        )
         return
     said = reference(known[0])
     if isinstance(said, Hurdle):
@@ -168,7 +182,12 @@ def _plan_parameter(tree: Tree, unit: Planned, said: Reference) -> None:
     replaced = {row.path for row in unit.replacements}
     for path in setters:
         if path not in replaced:
-            unit.fail(Hurdle("parameter-file", f"{path} gives the parameter a value that does not move: the stack could no longer be deployed with it"))
+            unit.fail(
+                Hurdle(
+                    "parameter-file",
+                    f"{path} gives the parameter a value that does not move: the stack could no longer be deployed with it",
+                )
+            )
             return
         number = _set_in(tree, path)[parameter]
         _drop_entry(tree, unit, path, number)
@@ -255,4 +274,8 @@ def _proof(path: str, file: File, edits: list[Edit], roots: list[object]) -> Hur
         return Hurdle("proof-failed", "the edited text would not parse")
     if after.count(b"{{resolve:") > REFERENCE_LIMIT:
         return Hurdle("too-many-references", f"CloudFormation allows {REFERENCE_LIMIT} references in a template")
-    return None if [plain(r) for r in parsed] == roots else Hurdle("proof-failed", "the edited text would say something else than was planned")
+    return (
+        None
+        if [plain(r) for r in parsed] == roots
+        else Hurdle("proof-failed", "the edited text would say something else than was planned")
+    )

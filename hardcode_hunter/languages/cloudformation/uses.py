@@ -49,7 +49,12 @@ def uses(root: Mapping, parameter: str) -> list[Use]:
     """All uses of ``parameter`` outside ``Parameters``, in no particular order."""
     found: list[Use] = []
     for value, spot in spots(root):
-        if not (spot.section == "Metadata" and isinstance(value, Mapping) and value.get(INTERFACE) is not None and len(value.pairs) == 1):
+        if not (
+            spot.section == "Metadata"
+            and isinstance(value, Mapping)
+            and value.get(INTERFACE) is not None
+            and len(value.pairs) == 1
+        ):
             _walk(value, spot, parameter, found, "")
     return found
 
@@ -76,7 +81,9 @@ def _places(node: Node, spot: Spot) -> Iterator[tuple[Node, Spot]]:
     elif isinstance(node, Mapping):
         for key, value in node.pairs:
             if isinstance(key, Scalar):
-                yield from _places(value, replace(spot, dotted=f"{spot.dotted}.{key.value}" if spot.dotted else key.value))
+                yield from _places(
+                    value, replace(spot, dotted=f"{spot.dotted}.{key.value}" if spot.dotted else key.value)
+                )
 
 
 def _walk(node: Node, spot: Spot, parameter: str, found: list[Use], blocked: str) -> None:
@@ -101,7 +108,11 @@ def _call(call: Call, spot: Spot, parameter: str, found: list[Use], blocked: str
             found.append(Use(spot, call.node, blocked=blocked))
         return
     below = replace(spot, base64=spot.base64 or call.name == "Base64")
-    inner = blocked or (f"Fn::{call.name}" if call.name in ("ImportValue", "FindInMap", "Split", "Select", "Transform", "Cidr", "Length") else "")
+    inner = blocked or (
+        f"Fn::{call.name}"
+        if call.name in ("ImportValue", "FindInMap", "Split", "Select", "Transform", "Cidr", "Length")
+        else ""
+    )
     if call.name == "Sub":
         text = call.arguments()[0] if call.arguments() else None
         bound = call.arguments()[1] if len(call.arguments()) > 1 else None
@@ -142,7 +153,13 @@ def mentions(root: Mapping, parameter: str) -> list[Mention]:
     for group in groups.items if isinstance(groups, Sequence) else ():
         names = group.get("Parameters") if isinstance(group, Mapping) else None
         if isinstance(names, Sequence):
-            found += [Mention(names, i) for i, n in enumerate(names.items) if isinstance(n, Scalar) and n.value == parameter]
+            found += [
+                Mention(names, i) for i, n in enumerate(names.items) if isinstance(n, Scalar) and n.value == parameter
+            ]
     if isinstance(labels, Mapping):
-        found += [Mention(labels, i) for i, (k, _) in enumerate(labels.pairs) if isinstance(k, Scalar) and k.value == parameter]
+        found += [
+            Mention(labels, i)
+            for i, (k, _) in enumerate(labels.pairs)
+            if isinstance(k, Scalar) and k.value == parameter
+        ]
     return found

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from hardcode_hunter.languages.python.candidates import candidates
 from hardcode_hunter.model import Replacement, Rewrite, Source
 from hardcode_hunter.plugins import Language, Rewriting
 
 
-def _rewrite(source: Source, replacements: Sequence[Replacement], rewriting: Rewriting) -> Rewrite:
+def _rewrite(
+    sources: Mapping[str, Source], replacements: Sequence[Replacement], rewriting: Rewriting
+) -> Mapping[str, Rewrite]:
     from hardcode_hunter.languages.python.rewrite import rewrite
 
-    return rewrite(source, replacements, rewriting)
+    by_path: dict[str, list[Replacement]] = {}
+    for row in replacements:
+        by_path.setdefault(row.path, []).append(row)
+    return {path: rewrite(sources[path], rows, rewriting) for path, rows in sorted(by_path.items())}
 
 
-PYTHON = Language(name="python", title="Python", candidates=candidates, suffixes=(".py", ".pyw", ".pyi"), rewrite=_rewrite)
+PYTHON = Language(
+    name="python", title="Python", candidates=candidates, suffixes=(".py", ".pyw", ".pyi"), rewrite=_rewrite
+)

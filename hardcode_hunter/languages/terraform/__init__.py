@@ -19,16 +19,11 @@ def candidates(source: Source, hits: Hits = None) -> Extraction:
     return extract(source, hits)
 
 
-def rewrite(source: Source, replacements: Sequence[Replacement], rewriting: Rewriting) -> Rewrite:
-    """Data sources for the literals of one file. Variables are skipped: who uses them stands in files that are not given."""
-    from hardcode_hunter.languages.terraform.rewrite import rewrite_file
-
-    return rewrite_file(source, replacements, rewriting)
-
-
-def rewrite_tree(sources: Mapping[str, Source], replacements: Sequence[Replacement], rewriting: Rewriting) -> Mapping[str, Rewrite]:
+def rewrite(
+    sources: Mapping[str, Source], replacements: Sequence[Replacement], rewriting: Rewriting
+) -> Mapping[str, Rewrite]:
     """Data sources for literals; a variable is replaced wherever its module's files and its callers use it."""
-    from hardcode_hunter.languages.terraform.rewrite import rewrite_tree as rewrite_all
+    from hardcode_hunter.languages.terraform.rewrite import rewrite as rewrite_all
 
     return rewrite_all(sources, replacements, rewriting)
 
@@ -39,6 +34,5 @@ TERRAFORM = Language(
     candidates=candidates,
     suffixes=(".tf", ".tfvars", ".tf.json", ".tfvars.json"),
     rewrite=rewrite,
-    rewrite_tree=rewrite_tree,
     priority=30,
 )

@@ -41,7 +41,11 @@ def realign(path: str, data: bytes, edits: Sequence[Edit]) -> list[Edit]:
         sources = [old[at] for row in chain if (at := _before(edits, row.start)) in old]
         for find in (_signs, _comments):
             if sources and all(_straight(find(c, data)) for c in sources):
-                extra += [_blank(edits, data, start, end, width) for start, end, width in find(chain, after) if end - start != width]
+                extra += [
+                    _blank(edits, data, start, end, width)
+                    for start, end, width in find(chain, after)
+                    if end - start != width
+                ]
     return sorted([*edits, *extra], key=lambda e: (e.span, e.text))
 
 
@@ -109,7 +113,11 @@ def _runs(body: Node, data: bytes, lines: Lines) -> Iterator[list[Row]]:
     run: list[Row] = []
     last = -2
     for number, child in enumerate(body.children):
-        row = _row(child, body.children[number + 1 : number + 3], data, lines) if child.type in ("attribute", "object_elem") else None
+        row = (
+            _row(child, body.children[number + 1 : number + 3], data, lines)
+            if child.type in ("attribute", "object_elem")
+            else None
+        )
         if row is None:
             continue
         if run and lines.line(row.start) != last + 1:
@@ -130,7 +138,11 @@ def _row(node: Node, following: Sequence[Node], data: bytes, lines: Lines) -> Ro
     if data[begin : node.start_byte].strip():
         return None
     value = children[-1]
-    heredoc = data.rfind(b"<<", sign.end_byte, value.end_byte) >= 0 and value.end_byte - value.start_byte > 0 and _is_heredoc(value)
+    heredoc = (
+        data.rfind(b"<<", sign.end_byte, value.end_byte) >= 0
+        and value.end_byte - value.start_byte > 0
+        and _is_heredoc(value)
+    )
     if lines.line(node.start_byte) != lines.line(value.end_byte - 1) and not heredoc:
         return None
     end, comment = value.end_byte, -1

@@ -17,8 +17,43 @@ from hardcode_hunter.plugins import Hits, near
 
 DEFINING = frozenset(["variable", "locals", "module", "output"])
 WRAPPERS = frozenset(["expression", "literal_value", "template_expr", "collection_value"])
-TRANSPARENT = frozenset(["jsonencode", "yamlencode", "tostring", "sensitive", "nonsensitive", "base64encode", "merge", "concat", "tomap", "toset", "tolist", "coalesce", "try", "trimspace", "chomp", "flatten", "ephemeralasnull"])
-SCRIPTS = frozenset(["user_data", "user_data_base64", "custom_data", "metadata_startup_script", "startup_script", "inline", "command", "user_data_replace", "script", "cloud_init", "content", "template"])
+TRANSPARENT = frozenset(
+    [
+        "jsonencode",
+        "yamlencode",
+        "tostring",
+        "sensitive",
+        "nonsensitive",
+        "base64encode",
+        "merge",
+        "concat",
+        "tomap",
+        "toset",
+        "tolist",
+        "coalesce",
+        "try",
+        "trimspace",
+        "chomp",
+        "flatten",
+        "ephemeralasnull",
+    ]
+)
+SCRIPTS = frozenset(
+    [
+        "user_data",
+        "user_data_base64",
+        "custom_data",
+        "metadata_startup_script",
+        "startup_script",
+        "inline",
+        "command",
+        "user_data_replace",
+        "script",
+        "cloud_init",
+        "content",
+        "template",
+    ]
+)
 
 
 def extract(source: Source, hits: Hits) -> Extraction:
@@ -26,7 +61,9 @@ def extract(source: Source, hits: Hits) -> Extraction:
     root = syntax.parse(source.data)
     reader = Reader(gather)
     for node in syntax.errors(root):
-        gather.problem(node.start_byte, "could not be parsed as Terraform near this line; the rest of the file was read")
+        gather.problem(
+            node.start_byte, "could not be parsed as Terraform near this line; the rest of the file was read"
+        )
         if node.end_byte > node.start_byte:
             reader.embedded.lines(node.start_byte, node.end_byte, Inside("text"))
     body = syntax.body_of(root)
@@ -91,7 +128,12 @@ class Reader:
             name = syntax.text(key, self.data)
             place = Place((name,), name, key.start_byte)
             if self.variables:
-                place = place._replace(scope="tfvars", position=Position.PARAMETER_DEFAULT, note="tfvars", defines=f"{self.folder}#var.{name}")
+                place = place._replace(
+                    scope="tfvars",
+                    position=Position.PARAMETER_DEFAULT,
+                    note="tfvars",
+                    defines=f"{self.folder}#var.{name}",
+                )
             self.expression(expression, place)
         seen: Counter[tuple[str, ...]] = Counter()
         for block in syntax.blocks(body):
@@ -119,7 +161,12 @@ class Reader:
         elif kind == "locals":
             for key, expression in syntax.attributes(body):
                 name = syntax.text(key, self.data)
-                self.expression(expression, Place(("locals", name), name, key.start_byte, scope="locals", defines=f"{self.folder}#local.{name}"))
+                self.expression(
+                    expression,
+                    Place(
+                        ("locals", name), name, key.start_byte, scope="locals", defines=f"{self.folder}#local.{name}"
+                    ),
+                )
         elif kind == "module" and rest:
             self._module(body, words)
         elif kind == "output" and rest:
@@ -132,15 +179,23 @@ class Reader:
 
     def _plain(self, body: Node, words: tuple[str, ...], number: int) -> None:
         kind, *rest = words
-        resource = {"resource": rest[0] if rest else "", "data": f"data.{rest[0]}" if rest else ""}.get(kind, ".".join(words[:2]))
+        resource = {"resource": rest[0] if rest else "", "data": f"data.{rest[0]}" if rest else ""}.get(
+            kind, ".".join(words[:2])
+        )
         if kind == "provider" and rest:
             alias = syntax.attribute_text(body, "alias", self.data)
             words = (*words, alias) if alias else words
-        words = (*words[:-1], f"{words[-1]}[{number}]") if number and not (kind == "provider" and len(words) > 2) else words
+        words = (
+            (*words[:-1], f"{words[-1]}[{number}]") if number and not (kind == "provider" and len(words) > 2) else words
+        )
         self.body(body, Place(words, resource=resource, scope=".".join(words)))
 
     def _variable(self, body: Node, name: str) -> None:
-        flags = {syntax.text(k, self.data): syntax.text(e, self.data) for k, e in syntax.attributes(body) if syntax.text(k, self.data) in ("sensitive", "ephemeral")}
+        flags = {
+            syntax.text(k, self.data): syntax.text(e, self.data)
+            for k, e in syntax.attributes(body)
+            if syntax.text(k, self.data) in ("sensitive", "ephemeral")
+        }
         for key, expression in syntax.attributes(body):
             if syntax.text(key, self.data) == "default":
                 # the variable's own name is where the extent begins: the block's start would do as well
@@ -162,7 +217,9 @@ class Reader:
             if name in ("source", "version", "count", "for_each", "depends_on", "providers"):
                 continue
             defines = f"{target}#var.{name}" if target is not None else ""
-            self.expression(expression, Place((*words, name), name, key.start_byte, ".".join(words[:1]), ".".join(words), defines))
+            self.expression(
+                expression, Place((*words, name), name, key.start_byte, ".".join(words[:1]), ".".join(words), defines)
+            )
 
     def body(self, body: Node, place: Place) -> None:
         if self._deep(place, body):
@@ -171,7 +228,10 @@ class Reader:
             if not self._interesting(key.start_byte, expression.end_byte):
                 continue
             name = syntax.text(key, self.data)
-            self.expression(expression, place._replace(keys=(*place.keys, name), name=name, extent=key.start_byte, depth=place.depth + 1))
+            self.expression(
+                expression,
+                place._replace(keys=(*place.keys, name), name=name, extent=key.start_byte, depth=place.depth + 1),
+            )
         seen: Counter[str] = Counter()
         for block in syntax.blocks(body):
             words = syntax.labels(block, self.data)
@@ -193,7 +253,9 @@ class Reader:
             return False
         if not self.too_deep:
             self.too_deep = True
-            self.gather.problem(node.start_byte, f"nested deeper than {syntax.DEPTH} levels; what lies deeper was not read")
+            self.gather.problem(
+                node.start_byte, f"nested deeper than {syntax.DEPTH} levels; what lies deeper was not read"
+            )
         return True
 
     # ------------------------------------------------------------ expressions
@@ -261,7 +323,14 @@ class Reader:
             targets.append(f"{self.folder}#{root}.{'.'.join(names)}")
         for target in targets:
             self.gather.refer(
-                used.start, used.end, target, resource=place.resource, parameter=place.dotted, symbol=place.symbol, scope=place.scope, defines=place.defines
+                used.start,
+                used.end,
+                target,
+                resource=place.resource,
+                parameter=place.dotted,
+                symbol=place.symbol,
+                scope=place.scope,
+                defines=place.defines,
             )
 
     def _item(self, item: Node, place: Place, number: int) -> None:
@@ -270,16 +339,33 @@ class Reader:
         self.expression(item, place._replace(keys=keys, position=position, defines="", scope=place.scope))
 
     def _object(self, node: Node, place: Place) -> None:
-        rows = [(self._key(c.named_children[0]), c.named_children[0], c.named_children[-1]) for c in node.named_children if c.type == "object_elem" and len(c.named_children) >= 2]
+        rows = [
+            (self._key(c.named_children[0]), c.named_children[0], c.named_children[-1])
+            for c in node.named_children
+            if c.type == "object_elem" and len(c.named_children) >= 2
+        ]
         scope = place.symbol if place.position is not Position.ELEMENT else f"{place.scope}.{place.keys[-1]}"
         pair = self._pair(rows) if place.position is Position.ELEMENT else None
         for name, key, value in rows:
             position = Position.PROPERTY if place.position is Position.ELEMENT else place.position
             if pair and value == pair[2]:
-                below = place._replace(keys=(*place.keys[:-1], pair[0]), name=pair[0], extent=min(pair[1].start_byte, key.start_byte), extent_end=pair[1].end_byte, position=position)
+                below = place._replace(
+                    keys=(*place.keys[:-1], pair[0]),
+                    name=pair[0],
+                    extent=min(pair[1].start_byte, key.start_byte),
+                    extent_end=pair[1].end_byte,
+                    position=position,
+                )
             else:
                 defines = f"{place.defines}.{name}" if place.defines else ""
-                below = place._replace(keys=(*place.keys, name), name=name, extent=key.start_byte, scope=scope, defines=defines, position=position)
+                below = place._replace(
+                    keys=(*place.keys, name),
+                    name=name,
+                    extent=key.start_byte,
+                    scope=scope,
+                    defines=defines,
+                    position=position,
+                )
             self.expression(value, below)
 
     def _key(self, node: Node) -> str:
@@ -349,7 +435,13 @@ class Reader:
         self.embedded.scan(style, place.symbol, place.resource, place.scope, place.extent)
         if len(self.gather.found) == before and value.strip("\0 \r\n\t"):
             end = first + len(self.data[first:last].rstrip(b" \t\r\n"))
-            self._add(first, end, value.strip(" \t\r\n"), place._replace(note="heredoc"), LiteralType.TEMPLATE if "\0" in value else LiteralType.STR)
+            self._add(
+                first,
+                end,
+                value.strip(" \t\r\n"),
+                place._replace(note="heredoc"),
+                LiteralType.TEMPLATE if "\0" in value else LiteralType.STR,
+            )
 
     def _add(self, start: int, end: int, value: str, place: Place, literal: LiteralType) -> None:
         self.gather.add(

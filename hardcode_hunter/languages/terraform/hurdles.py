@@ -49,11 +49,33 @@ MANAGED = {
     "aws_docdb_cluster": ("master_password", "manage_master_user_password"),
     "aws_redshift_cluster": ("master_password", "manage_master_password"),
 }
-OTHER_CLOUDS = ("azurerm_", "azuread_", "azapi_", "azurestack_", "google_", "oci_", "alicloud_", "ibm_", "digitalocean_", "linode_", "hcloud_", "tencentcloud_", "huaweicloud_", "ovh_", "scaleway_", "vultr_")
-SCRIPTS = frozenset(["user_data", "user_data_base64", "custom_data", "metadata_startup_script", "startup_script", "cloud_init"])
+OTHER_CLOUDS = (
+    "azurerm_",
+    "azuread_",
+    "azapi_",
+    "azurestack_",
+    "google_",
+    "oci_",
+    "alicloud_",
+    "ibm_",
+    "digitalocean_",
+    "linode_",
+    "hcloud_",
+    "tencentcloud_",
+    "huaweicloud_",
+    "ovh_",
+    "scaleway_",
+    "vultr_",
+)
+SCRIPTS = frozenset(
+    ["user_data", "user_data_base64", "custom_data", "metadata_startup_script", "startup_script", "cloud_init"]
+)
 STATIC_KEYS = frozenset(["access_key", "secret_key", "token"])
 _META = frozenset(["count", "for_each", "depends_on", "provider", "lifecycle"])
-_NO_EXPRESSION = Hurdle("backend", "a backend takes no expression: give it its credentials by the environment or a profile, and delete them here")
+_NO_EXPRESSION = Hurdle(
+    "backend",
+    "a backend takes no expression: give it its credentials by the environment or a profile, and delete them here",
+)
 
 
 def hurdle(spot: Spot) -> Hurdle | None:
@@ -64,11 +86,19 @@ def hurdle(spot: Spot) -> Hurdle | None:
     if spot.attribute in _META or spot.blocks[:1] in (("lifecycle",), ("dynamic",)):
         return Hurdle("meta-argument", f"{spot.attribute or spot.blocks[0]} takes no sensitive value")
     if kind == "variable":
-        return Hurdle("variable", "another variable is checked against it, and a variable takes no data source: take the check out first")
+        return Hurdle(
+            "variable",
+            "another variable is checked against it, and a variable takes no data source: take the check out first",
+        )
     if kind == "output":
-        return Hurdle("output", "an output gives the value to everyone who can read the state of this module: remove the output")
+        return Hurdle(
+            "output", "an output gives the value to everyone who can read the state of this module: remove the output"
+        )
     if kind == "provider" and spot.words[1:2] == ("aws",):
-        return Hurdle("provider", "the AWS provider can't take its own credentials from a data source that it must read: use a profile or a role")
+        return Hurdle(
+            "provider",
+            "the AWS provider can't take its own credentials from a data source that it must read: use a profile or a role",
+        )
     if kind in ("resource", "data"):
         return _resource(spot)
     if kind in ("locals", "module", "provider"):
@@ -79,19 +109,31 @@ def hurdle(spot: Spot) -> Hurdle | None:
 def _resource(spot: Spot) -> Hurdle | None:
     resource, attribute = spot.resource, spot.attribute
     if resource.startswith(OTHER_CLOUDS):
-        return Hurdle("not-aws", f"{resource} is not an AWS resource: keep its secret in that cloud's store, or read it from Secrets Manager by hand")
+        return Hurdle(
+            "not-aws",
+            f"{resource} is not an AWS resource: keep its secret in that cloud's store, or read it from Secrets Manager by hand",
+        )
     if spot.blocks[:1] in (("provisioner",), ("connection",)):
-        return Hurdle("provisioner", "a provisioner or connection runs once, with whatever was current then: give the machine a role and let it fetch the secret")
+        return Hurdle(
+            "provisioner",
+            "a provisioner or connection runs once, with whatever was current then: give the machine a role and let it fetch the secret",
+        )
     first = spot.path[0] if spot.path else ""
     if spot.kind == "resource" and first in REPLACES.get(resource, ()):
-        return Hurdle("would-replace", f"changing {first} replaces the {resource} and what it holds, so it stays as it is")
+        return Hurdle(
+            "would-replace", f"changing {first} replaces the {resource} and what it holds, so it stays as it is"
+        )
     if attribute in SCRIPTS:
         why = "user data would hold the value as before, readable on the machine and in the console: let the machine fetch the secret at boot with its role"
         return Hurdle("user-data", why, Tier.REVIEW)
     if spot.blocks[:1] == ("environment",) and resource.startswith("aws_lambda_"):
         why = "the value would stay readable in the function's configuration and not follow a rotation: let the handler fetch the secret"
         return Hurdle("needs-code", why, Tier.REVIEW)
-    if attribute == "container_definitions" or spot.blocks[-1:] in (("environment_variable",), ("environment",), ("setting",)):
+    if attribute == "container_definitions" or spot.blocks[-1:] in (
+        ("environment_variable",),
+        ("environment",),
+        ("setting",),
+    ):
         why = "the value would stay readable in the definition of the task or job: move it to secrets with valueFrom and give the execution role the right"
         return Hurdle("container-environment", why, Tier.REVIEW)
     if spot.text == "heredoc":

@@ -32,7 +32,9 @@ def extract(source: Source, hits: Hits) -> Extraction:
     try:
         roots = json_documents(source.data)
     except Unparsable as error:
-        return as_text(source, hits, gather.lines.line(error.offset), f"could not be parsed as Terraform JSON: {error.why}")
+        return as_text(
+            source, hits, gather.lines.line(error.offset), f"could not be parsed as Terraform JSON: {error.why}"
+        )
     for key in duplicates(roots):
         gather.problem(key.start, "a key stands twice in one object; Terraform refuses that")
     reader = _Reader(gather)
@@ -59,7 +61,9 @@ class Place(NamedTuple):
 
     @property
     def dotted(self) -> str:
-        below = ".".join(k for k in self.keys[3:] if not k.isdigit()) if self.keys[:1] in (("resource",), ("data",)) else ""
+        below = (
+            ".".join(k for k in self.keys[3:] if not k.isdigit()) if self.keys[:1] in (("resource",), ("data",)) else ""
+        )
         return below or self.name
 
 
@@ -77,7 +81,10 @@ class _Reader:
             place = Place((key.value,), key.value, key.start)
             if ".tfvars" in self.path:
                 defines = f"{self.folder}#var.{key.value}"
-                self.value(value, place._replace(scope="tfvars", position=Position.PARAMETER_DEFAULT, defines=defines, note="tfvars"))
+                self.value(
+                    value,
+                    place._replace(scope="tfvars", position=Position.PARAMETER_DEFAULT, defines=defines, note="tfvars"),
+                )
             else:
                 self._block(value, place, LABELS.get(key.value, 0))
 
@@ -89,14 +96,20 @@ class _Reader:
             elif labels:
                 for key, value in item.pairs:
                     if isinstance(key, Scalar):
-                        self._block(value, place._replace(keys=(*place.keys, key.value), name=key.value, extent=key.start), labels - 1)
+                        self._block(
+                            value,
+                            place._replace(keys=(*place.keys, key.value), name=key.value, extent=key.start),
+                            labels - 1,
+                        )
             else:
                 self._body(item, place)
 
     def _body(self, body: Mapping, place: Place) -> None:
         kind, *rest = place.keys
         label = rest[0] if rest else ""
-        resource = {"resource": label, "data": f"data.{label}", "module": "module", "variable": "", "locals": ""}.get(kind, ".".join(place.keys[:2]))
+        resource = {"resource": label, "data": f"data.{label}", "module": "module", "variable": "", "locals": ""}.get(
+            kind, ".".join(place.keys[:2])
+        )
         scope = {"variable": "variables", "locals": "locals"}.get(kind, place.symbol)
         target = syntax.module_directory(self.path, body.text("source")) if kind == "module" else None
         for key, value in body.pairs:
@@ -104,7 +117,12 @@ class _Reader:
                 continue
             below = Place((*place.keys, key.value), key.value, key.start, resource, scope)
             if kind == "variable" and key.value == "default":
-                below = below._replace(name=label, extent=place.extent, defines=f"{self.folder}#var.{label}", position=Position.PARAMETER_DEFAULT)
+                below = below._replace(
+                    name=label,
+                    extent=place.extent,
+                    defines=f"{self.folder}#var.{label}",
+                    position=Position.PARAMETER_DEFAULT,
+                )
             elif kind == "locals":
                 below = below._replace(defines=f"{self.folder}#local.{key.value}")
             elif target is not None:
@@ -118,14 +136,27 @@ class _Reader:
             for number, item in enumerate(node.items):
                 pair = paired(item) if isinstance(item, Mapping) else None
                 if pair and isinstance(pair[1], Scalar):
-                    self.value(pair[1], place._replace(keys=(*place.keys, pair[0].value), name=pair[0].value, extent=pair[0].start, extent_end=pair[0].end))
+                    self.value(
+                        pair[1],
+                        place._replace(
+                            keys=(*place.keys, pair[0].value),
+                            name=pair[0].value,
+                            extent=pair[0].start,
+                            extent_end=pair[0].end,
+                        ),
+                    )
                 else:
                     self.value(item, place._replace(keys=(*place.keys, str(number))))
         elif not isinstance(node, Alias):
             for key, value in node.pairs:
                 if isinstance(key, Scalar):
                     defines = f"{place.defines}.{key.value}" if place.defines else ""
-                    self.value(value, place._replace(keys=(*place.keys, key.value), name=key.value, extent=key.start, defines=defines))
+                    self.value(
+                        value,
+                        place._replace(
+                            keys=(*place.keys, key.value), name=key.value, extent=key.start, defines=defines
+                        ),
+                    )
 
     def _scalar(self, node: Scalar, place: Place) -> None:
         literal = LiteralType.STR
@@ -136,13 +167,40 @@ class _Reader:
         for hole in _HOLE.finditer(node.value):
             for used in _NAME.finditer(hole.group()):
                 target = f"{self.folder}#{used.group(1)}.{used.group(2)}"
-                self.gather.refer(node.start, node.end, target, resource=place.resource, parameter=place.dotted, symbol=place.symbol, scope=place.scope, defines=place.defines)
+                self.gather.refer(
+                    node.start,
+                    node.end,
+                    target,
+                    resource=place.resource,
+                    parameter=place.dotted,
+                    symbol=place.symbol,
+                    scope=place.scope,
+                    defines=place.defines,
+                )
         text = _HOLE.sub("\0", node.value).replace("$${", "${").replace("%%{", "%{")
         if not text.strip("\0"):
             return
-        if ("\n" in text or text[:1] in ("{", "[")) and self.embedded.scan(node, place.symbol, place.resource, place.scope, place.extent):
+        if ("\n" in text or text[:1] in ("{", "[")) and self.embedded.scan(
+            node, place.symbol, place.resource, place.scope, place.extent
+        ):
             return
         literal = LiteralType.TEMPLATE if "\0" in text else literal
         self.gather.add(
-            Found(node.start, node.end, text, place.name, place.symbol, min(place.extent, node.start), literal, place.position, place.scope, place.resource, parameter=place.dotted, defines=place.defines, note=place.note, extent_end=place.extent_end, kept=bool(place.defines))
+            Found(
+                node.start,
+                node.end,
+                text,
+                place.name,
+                place.symbol,
+                min(place.extent, node.start),
+                literal,
+                place.position,
+                place.scope,
+                place.resource,
+                parameter=place.dotted,
+                defines=place.defines,
+                note=place.note,
+                extent_end=place.extent_end,
+                kept=bool(place.defines),
+            )
         )

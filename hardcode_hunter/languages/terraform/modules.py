@@ -96,7 +96,11 @@ class Modules:
                 continue
             if path not in self._uses:
                 self._uses[path] = list(uses(path, self.root(path), self.data(path)))
-            found += [u for u in self._uses[path] if u.names[:2] == (root, name) and not (root == "var" and u.spot.words[:2] == ("variable", name))]
+            found += [
+                u
+                for u in self._uses[path]
+                if u.names[:2] == (root, name) and not (root == "var" and u.spot.words[:2] == ("variable", name))
+            ]
         return found
 
     def calls(self) -> list[Call]:
@@ -115,7 +119,14 @@ class Modules:
         return [c for c in self.calls() if c.target == folder]
 
     def call_at(self, path: str, block: Node | None) -> Call | None:
-        return next((c for c in self.calls() if c.path == path and block is not None and c.block.start_byte == block.start_byte), None)
+        return next(
+            (
+                c
+                for c in self.calls()
+                if c.path == path and block is not None and c.block.start_byte == block.start_byte
+            ),
+            None,
+        )
 
     def data_source(self, folder: str, kind: str, argument: str, wanted: str, value: str) -> tuple[str, bool]:
         """Name of the data source for ``value`` in a directory, and whether it is there already.
@@ -126,7 +137,14 @@ class Modules:
         for path, words, block in self.blocks(folder, "data"):
             if words[1:2] == (kind,) and len(words) > 2:
                 data = self.data(path)
-                said = next((syntax.text(e, data) for k, e in syntax.attributes(syntax.body_of(block)) if syntax.text(k, data) == argument), "")
+                said = next(
+                    (
+                        syntax.text(e, data)
+                        for k, e in syntax.attributes(syntax.body_of(block))
+                        if syntax.text(k, data) == argument
+                    ),
+                    "",
+                )
                 taken[words[2]] = said
         name, number = wanted, 1
         while name in taken and taken[name] != value:

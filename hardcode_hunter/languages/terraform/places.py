@@ -60,7 +60,11 @@ def literal(modules: Modules, unit: Unit[Action], candidate: Candidate, access: 
     path, data = candidate.path, modules.data(candidate.path)
     found = spot_at(modules.root(path), data, candidate.span.start, candidate.span.end)
     if found is None:
-        unit.fail(Hurdle("comment", "it stands in a comment: delete it") if candidate.note == "comment" else Hurdle("block", "it stands where no value does"))
+        unit.fail(
+            Hurdle("comment", "it stands in a comment: delete it")
+            if candidate.note == "comment"
+            else Hurdle("block", "it stands where no value does")
+        )
         return
     spot = found
     if access.home is Home.ROLE:
@@ -68,8 +72,17 @@ def literal(modules: Modules, unit: Unit[Action], candidate: Candidate, access: 
         return
     if candidate.literal is LiteralType.TEXT or spot.text == "heredoc":
         code = hurdle(spot)
-        known = code if code and code.code in ("user-data", "secret-in-configuration", "container-environment", "provisioner", "not-aws") else None
-        unit.fail(Hurdle(known.code, known.why) if known else Hurdle("heredoc", "the credential stands inside a script or a document: fetch it there"))
+        known = (
+            code
+            if code
+            and code.code in ("user-data", "secret-in-configuration", "container-environment", "provisioner", "not-aws")
+            else None
+        )
+        unit.fail(
+            Hurdle(known.code, known.why)
+            if known
+            else Hurdle("heredoc", "the credential stands inside a script or a document: fetch it there")
+        )
         return
     if access.home is Home.MANAGED:
         _managed(modules, unit, path, spot)
@@ -94,15 +107,36 @@ def _part(unit: Unit[Action], path: str, data: bytes, candidate: Candidate, row:
     """The part of a URL or header in a quoted text that is written without escapes."""
     raw = data[candidate.span.start + 1 : candidate.span.end - 1].decode("utf-8", "replace")
     masked = re.sub(r"\$\{[^{}]*\}", lambda m: "x" * len(m.group()), raw)
-    parts = [p for p in shapes.parse(row.shape, masked) if p.role == (row.part or row.key)] if row.shape is not Shape.WHOLE else []
-    if "\\" in raw or "$${" in raw or "%{" in raw or len(parts) != 1 or masked[parts[0].start : parts[0].end] != raw[parts[0].start : parts[0].end]:
-        unit.fail(Hurdle("template", "the credential could not be told from the text around it: write the expression into it by hand"))
+    parts = (
+        [p for p in shapes.parse(row.shape, masked) if p.role == (row.part or row.key)]
+        if row.shape is not Shape.WHOLE
+        else []
+    )
+    if (
+        "\\" in raw
+        or "$${" in raw
+        or "%{" in raw
+        or len(parts) != 1
+        or masked[parts[0].start : parts[0].end] != raw[parts[0].start : parts[0].end]
+    ):
+        unit.fail(
+            Hurdle(
+                "template",
+                "the credential could not be told from the text around it: write the expression into it by hand",
+            )
+        )
         return
     part, expression = parts[0], said.expression
     if row.shape is Shape.URL:
         expression = f'replace(urlencode({expression}), "+", "%20")'  # urlencode writes a blank as "+", which a URL's userinfo keeps
     elif row.shape is not Shape.BEARER:
-        unit.meet(Hurdle("unquoted", "the value is put into the text as it is: a rotated password with a blank, quote or semicolon breaks it", Tier.REVIEW))
+        unit.meet(
+            Hurdle(
+                "unquoted",
+                "the value is put into the text as it is: a rotated password with a blank, quote or semicolon breaks it",
+                Tier.REVIEW,
+            )
+        )
     start = candidate.span.start + 1 + len(raw[: part.start].encode())
     unit.actions.append((path, Put(start, start + len(raw[part.start : part.end].encode()), f"${{{expression}}}")))
 
@@ -123,7 +157,12 @@ def _follow(modules: Modules, unit: Unit[Action], path: str, spot: Spot, name: s
         call = modules.call_at(path, spot.block)
         if call is None or call.target is None or call.target not in modules.folders:
             if re.search(r"user_?name|login|(?:^|_)user$", spot.path[0]):
-                unit.fail(Hurdle("would-replace", f"the module behind {spot.path[0]} is not in the tree, and a changed master user name replaces a database"))
+                unit.fail(
+                    Hurdle(
+                        "would-replace",
+                        f"the module behind {spot.path[0]} is not in the tree, and a changed master user name replaces a database",
+                    )
+                )
             return
         for use in modules.uses(call.target, "var", spot.path[0]):
             _follow(modules, unit, use.path, use.spot, name, depth + 1)
@@ -140,7 +179,11 @@ def variable(modules: Modules, unit: Unit[Action], candidate: Candidate, access:
         return
     blocks = modules.variable(folder, target)
     if not blocks:
-        unit.fail(Hurdle("no-variable", f"no file of the directory declares the variable {target}: the value is used by nobody"))
+        unit.fail(
+            Hurdle(
+                "no-variable", f"no file of the directory declares the variable {target}: the value is used by nobody"
+            )
+        )
         return
     passing = [c for c in modules.callers(folder) if target in c.inputs]
     if passing:
@@ -160,7 +203,12 @@ def variable(modules: Modules, unit: Unit[Action], candidate: Candidate, access:
 def _dead_default(modules: Modules, unit: Unit[Action], blocks: Sequence[tuple[str, Node]], always: bool) -> None:
     """A module's variable that every caller sets needs no default."""
     if not always:
-        unit.fail(Hurdle("module-callers", "some calls of the module set the variable and some rely on its default: set it everywhere first"))
+        unit.fail(
+            Hurdle(
+                "module-callers",
+                "some calls of the module set the variable and some rely on its default: set it everywhere first",
+            )
+        )
     for path, block in blocks:
         attribute = modules.default(path, block)
         if attribute is not None:
@@ -182,7 +230,9 @@ def _moved(modules: Modules, unit: Unit[Action], folder: str, name: str, blocks:
             continue
         value = default.children[-1]
         written = syntax.text(value, modules.data(path))
-        if written not in ('""', "null") and not any(p == path and value.start_byte <= start < value.end_byte for p, start in moving):
+        if written not in ('""', "null") and not any(
+            p == path and value.start_byte <= start < value.end_byte for p, start in moving
+        ):
             unit.fail(Hurdle("other-value", f"{path} has another default for the variable, and no plan for it"))
             return False
     return True
@@ -207,7 +257,11 @@ def _static_key(modules: Modules, unit: Unit[Action], path: str, spot: Spot, spa
     provider = spot.kind == "provider" and spot.words[1:2] == ("aws",) and spot.attribute in STATIC_KEYS
     backend = "backend" in spot.blocks and spot.attribute in STATIC_KEYS
     if not nodes or (spot.text and not _only(modules.data(path), nodes[-1], span)):
-        unit.fail(Hurdle("static-key", "static AWS keys are not stored anywhere: give the machine a role and delete them by hand"))
+        unit.fail(
+            Hurdle(
+                "static-key", "static AWS keys are not stored anywhere: give the machine a role and delete them by hand"
+            )
+        )
     elif provider or backend:
         unit.actions.append((path, Drop((nodes[-1],))))
     elif spot.blocks[:1] == ("environment",):
@@ -243,15 +297,31 @@ def _managed(modules: Modules, unit: Unit[Action], path: str, spot: Spot) -> Non
     body = syntax.body_of(spot.block) if spot.block is not None else None
     parts = next((p for p in syntax.attributes(body) if syntax.text(p[0], modules.data(path)) == password), None)
     if not switch or spot.path != (password,) or parts is None:
-        unit.fail(Hurdle("not-managed", "only the master password of a database that AWS manages can be left to the service"))
+        unit.fail(
+            Hurdle("not-managed", "only the master password of a database that AWS manages can be left to the service")
+        )
         return
     folder, address = path.rpartition("/")[0], spot.words[1:3]
     for reader in modules.uses(folder, *address):
         if reader.names[2:3] == (password,):
-            unit.fail(Hurdle("password-read", f"{reader.path} reads the password from the resource, which would be empty: use the managed secret there"))
+            unit.fail(
+                Hurdle(
+                    "password-read",
+                    f"{reader.path} reads the password from the resource, which would be empty: use the managed secret there",
+                )
+            )
             return
-    unit.meet(Hurdle("changes-password", "AWS sets a new password and rotates it: every consumer must read the managed secret before", Tier.REVIEW))
-    unit.actions += [(path, Put(parts[0].start_byte, parts[0].end_byte, switch)), (path, Put(parts[1].start_byte, parts[1].end_byte, "true"))]
+    unit.meet(
+        Hurdle(
+            "changes-password",
+            "AWS sets a new password and rotates it: every consumer must read the managed secret before",
+            Tier.REVIEW,
+        )
+    )
+    unit.actions += [
+        (path, Put(parts[0].start_byte, parts[0].end_byte, switch)),
+        (path, Put(parts[1].start_byte, parts[1].end_byte, "true")),
+    ]
 
 
 # ---------------------------------------------------------------- bytes
@@ -259,13 +329,21 @@ def _managed(modules: Modules, unit: Unit[Action], path: str, spot: Spot) -> Non
 
 def cut(data: bytes, nodes: Sequence[Node]) -> list[Span]:
     """The bytes that go with the nodes: whole lines, and one of two blank lines that would meet. Raises :class:`Unplannable`."""
-    return [_element(data, node) if node.type == "object_elem" and not _alone(data, node) else _lines(data, node) for node in nodes]
+    return [
+        _element(data, node) if node.type == "object_elem" and not _alone(data, node) else _lines(data, node)
+        for node in nodes
+    ]
 
 
 def _bounds(data: bytes, node: Node) -> tuple[int, int, bytes, bytes]:
     begin = max(data.rfind(b"\n", 0, node.start_byte), data.rfind(b"\r", 0, node.start_byte)) + 1
     stop = line_end(data, node.end_byte)
-    return begin, stop, data[begin : node.start_byte].removeprefix(b"\xef\xbb\xbf").strip(), data[node.end_byte : stop].strip()
+    return (
+        begin,
+        stop,
+        data[begin : node.start_byte].removeprefix(b"\xef\xbb\xbf").strip(),
+        data[node.end_byte : stop].strip(),
+    )
 
 
 def _alone(data: bytes, node: Node) -> bool:

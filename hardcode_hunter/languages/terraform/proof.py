@@ -26,7 +26,11 @@ def _body(body: Node, data: bytes, puts: Puts, drops: Drops) -> list[Any]:
             continue
         if child.type == "attribute":
             parts = syntax.attribute_parts(child)
-            rows.append((_text(parts[0], data, puts), _value(parts[1], data, puts, drops)) if parts else syntax.text(child, data))
+            rows.append(
+                (_text(parts[0], data, puts), _value(parts[1], data, puts, drops))
+                if parts
+                else syntax.text(child, data)
+            )
         elif child.type == "block":
             inner = syntax.body_of(child)
             words = [syntax.text(c, data) for c in child.children if c.type in ("identifier", "string_lit")]
@@ -36,14 +40,31 @@ def _body(body: Node, data: bytes, puts: Puts, drops: Drops) -> list[Any]:
 
 def _value(node: Node, data: bytes, puts: Puts, drops: Drops) -> Any:
     collection = node
-    while collection.type in ("expression", "collection_value") and len(collection.named_children) == 1 and collection.child_count == 1:
+    while (
+        collection.type in ("expression", "collection_value")
+        and len(collection.named_children) == 1
+        and collection.child_count == 1
+    ):
         collection = collection.named_children[0]
     if (node.start_byte, node.end_byte) not in puts:
         if collection.type == "object":
-            elements = [c for c in collection.named_children if c.type == "object_elem" and (c.start_byte, c.end_byte) not in drops]
-            return ["object", *((_text(c.named_children[0], data, puts), _value(c.named_children[-1], data, puts, drops)) for c in elements)]
+            elements = [
+                c
+                for c in collection.named_children
+                if c.type == "object_elem" and (c.start_byte, c.end_byte) not in drops
+            ]
+            return [
+                "object",
+                *(
+                    (_text(c.named_children[0], data, puts), _value(c.named_children[-1], data, puts, drops))
+                    for c in elements
+                ),
+            ]
         if collection.type == "tuple":
-            return ["tuple", *(_value(c, data, puts, drops) for c in collection.named_children if c.type == "expression")]
+            return [
+                "tuple",
+                *(_value(c, data, puts, drops) for c in collection.named_children if c.type == "expression"),
+            ]
     return _text(node, data, puts)
 
 

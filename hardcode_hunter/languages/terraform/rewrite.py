@@ -18,18 +18,11 @@ from hardcode_hunter.plugins import Rewriting
 Planned = Unit[Action]
 
 
-def rewrite_tree(sources: Mapping[str, Source], replacements: Sequence[Replacement], rewriting: Rewriting) -> dict[str, Rewrite]:
+def rewrite(
+    sources: Mapping[str, Source], replacements: Sequence[Replacement], rewriting: Rewriting
+) -> dict[str, Rewrite]:
     """A :class:`Rewrite` for each path that a replacement names or an edit touches."""
-    return _rewrite(_Planner(sources, rewriting), replacements)
-
-
-def rewrite_file(source: Source, replacements: Sequence[Replacement], rewriting: Rewriting) -> Rewrite:
-    """The same for a file of whose module no more is known."""
-    planner = _Planner({source.path: source}, rewriting, whole=False)
-    return _rewrite(planner, replacements).get(source.path, Rewrite())
-
-
-def _rewrite(planner: _Planner, replacements: Sequence[Replacement]) -> dict[str, Rewrite]:
+    planner = _Planner(sources, rewriting)
     units = planner.units(replacements)
     for unit in units:
         planner.plan(unit)
@@ -44,8 +37,7 @@ def _rewrite(planner: _Planner, replacements: Sequence[Replacement]) -> dict[str
 
 
 class _Planner:
-    def __init__(self, sources: Mapping[str, Source], rewriting: Rewriting, whole: bool = True) -> None:
-        self.whole = whole  # all files of the tree are known
+    def __init__(self, sources: Mapping[str, Source], rewriting: Rewriting) -> None:
         self.sources = sources
         self.rewriting = rewriting
         self.modules = Modules(sources)
@@ -96,7 +88,12 @@ class _Planner:
         if len(known) < len(unit.replacements):
             unit.fail(Hurdle("no-secret", "the plan names no secret for it"))
         elif len({(a.secret, a.key, a.form, a.home) for a in known}) > 1:
-            unit.fail(Hurdle("environments", "its values belong to different secrets, and one configuration can name only one of them"))
+            unit.fail(
+                Hurdle(
+                    "environments",
+                    "its values belong to different secrets, and one configuration can name only one of them",
+                )
+            )
         else:
             self._plan(unit, found[0], known[0])
 
@@ -106,9 +103,6 @@ class _Planner:
         if isinstance(said, Hurdle):
             unit.fail(said)
         elif unit.replacements[0].position is Position.PARAMETER_DEFAULT and candidate.defines:
-            if not self.whole:
-                unit.fail(Hurdle("uses-elsewhere", "the files that use the variable were not given"))
-                return
             places.variable(self.modules, unit, candidate, access, said)
         else:
             places.literal(self.modules, unit, candidate, access, said)
@@ -194,7 +188,9 @@ def _merged(data: bytes, cuts: Sequence[Edit]) -> list[Edit]:
             rows.append(cut)
     if rows and rows[-1].span.end == len(data):
         last = rows[-1]
-        rows[-1] = Edit(Span(places.after_last_line(data, last.span.start), last.span.end), b"", last.tier, last.finding)
+        rows[-1] = Edit(
+            Span(places.after_last_line(data, last.span.start), last.span.end), b"", last.tier, last.finding
+        )
     return rows
 
 
@@ -203,14 +199,26 @@ def _appended(data: bytes, tail: str, tier: Tier, edits: Sequence[Edit]) -> Edit
     text = tail.replace("\n", eol)
     if data and not data.endswith((b"\n", b"\r")):
         text = eol + text
-    if any(e.span.end == len(data) and not e.text for e in edits) and not data[: min(e.span.start for e in edits)].strip():
+    if (
+        any(e.span.end == len(data) and not e.text for e in edits)
+        and not data[: min(e.span.start for e in edits)].strip()
+    ):
         text = text.lstrip()
     return Edit(Span(len(data), len(data)), text.encode(), tier)
 
 
-def _prove(modules: Modules, path: str, after: bytes, puts: Mapping[tuple[int, int], bytes], drops: frozenset[tuple[int, int]], tail: str) -> None:
+def _prove(
+    modules: Modules,
+    path: str,
+    after: bytes,
+    puts: Mapping[tuple[int, int], bytes],
+    drops: frozenset[tuple[int, int]],
+    tail: str,
+) -> None:
     new = syntax.parse(after)
     data = modules.data(path)
-    wanted = proof.tree(modules.root(path), data, puts, drops) + (proof.tree(syntax.parse(tail.encode()), tail.encode()) if tail else [])
+    wanted = proof.tree(modules.root(path), data, puts, drops) + (
+        proof.tree(syntax.parse(tail.encode()), tail.encode()) if tail else []
+    )
     if new.has_error or proof.tree(new, after) != wanted:
         raise places.Unplannable("proof-failed", "the edited text would say something else than was planned")
