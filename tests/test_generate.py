@@ -1,88 +1,42 @@
-"""The generator: one plan, the same bytes; templates that the linter has nothing against; names that can't become syntax."""
+"""The generator: one plan, the same bytes; templates that the linter has nothing against; two phases."""
 
 from __future__ import annotations
 
 import ast
 import json
 import re
-import string
-from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from hardcode_hunter import planfile
-from hardcode_hunter.errors import UsageError
-from hardcode_hunter.generate import deployments, generate, names, quoting
+from hardcode_hunter.generate import generate
 from hardcode_hunter.generate.wanted import RUNTIME, SHARD
 from hardcode_hunter.integrations.template_checks import violations
-from hardcode_hunter.model import Consumer, Environment, Home, Kind, Order, Plan, Question, RotationChoice, Secret
+from hardcode_hunter.model import Plan
 from hardcode_hunter.plugins import Rotation, load
 from tests.generating import (
-    ACCOUNT,
-    PROD,
     REGION,
-    ROLE,
     ROTATION,
     Deployed,
     database,
     everything,
-    fields,
     parameters_for,
     parsed,
     plan,
     texts,
     token,
-    with_master,
 )
+from tests.generating_cells import CELLS
 
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures" / "generate"
 TEMPLATE = "migration/prod/secrets.yaml"
 
 
 # ---------------------------------------------------------------- the matrix
-
-
-def _cells() -> Iterator[tuple[str, Plan]]:
-    """Counts × orders × rotation × homes × known and unknown roles, as far as the cells differ."""
-    for order in Order:
-        for count in (1, 2):
-            for rotates in (False, True):
-                for known in (False, True):
-                    rows = [_cell_secret(f"db-{chr(97 + n)}", rotates, known) for n in range(count)]
-                    yield (
-                        f"{order.value}-{count}-{'rotates' if rotates else 'static'}-{'known' if known else 'unknown'}",
-                        plan(*rows, order=order),
-                    )
-        yield f"{order.value}-every-home", plan(*everything(), order=order)
-        yield f"{order.value}-no-account", plan(*everything(), order=order, environments=(Environment("prod"),))
-    for home in Home:
-        yield f"only-{home.value}", plan(token("one", home=home))
-    yield (
-        "adopted-by-arn",
-        plan(database(existing=f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:old/orders-AbCdEf")),
-    )
-    yield "adopted-by-name", plan(database(existing="old/orders"))
-    yield (
-        "shared-logical-role",
-        plan(*(database(f"db-{c}", consumers=(Consumer("a.py", 1, "f", role="AppRole"),)) for c in "ab")),
-    )
-    yield "other-account", plan(token(consumers=(Consumer("a.py", 1, "f", role="arn:aws:iam::999999999999:role/app"),)))
-    yield "user", plan(token(consumers=(Consumer("a.py", 1, "f", role=f"arn:aws:iam::{ACCOUNT}:user/ci"),)))
-
-
-def _cell_secret(id: str, rotates: bool, known: bool) -> Secret:
-    role = f"{ROLE}app/{id}" if known else "unknown"
-    choice = RotationChoice(ROTATION) if rotates else RotationChoice("none", "it is not wanted")
-    return database(id, rotation=choice, consumers=(Consumer("shop/db.py", 12, "connect", role=role),))
-
-
-CELLS = dict(_cells())
 
 
 @cache
@@ -349,323 +303,3 @@ def test_expected_output(infrastructure: str, phase: str) -> None:
     assert sorted(got) == sorted(wanted)
     for path, body in got.items():
         assert body.decode() == wanted[path].decode(), path
-
-
-# ---------------------------------------------------------------- the page
-
-
-def _page(of: Plan) -> str:
-    return texts(of)["migration/ROLL-OUT.md"]
-
-
-@pytest.mark.parametrize("infrastructure", ["cloudformation", "terraform"])
-def test_the_page_has_every_step_consumer_and_question(infrastructure: str) -> None:
-    asked = database("stock-db", questions=(Question("q", "which environment is it?", ("prod", "dev")),))
-    page = _page(plan(*everything(), asked, infrastructure=infrastructure))
-    steps = [
-        "Deploy the shell",
-        "Store the live values",
-        "Deploy the code",
-        "Verify",
-        "Package the rotation function",
-        "Rotate",
-        "The way back",
-    ]
-    positions = [page.index(step) for step in steps]
-    assert positions == sorted(positions)
-    for piece in (
-        "`shop/db.py:12`",
-        "`shop/mail.py:3`",
-        "once, at start",
-        "which environment is it?",
-        "cancel-rotate-secret",
-        "AWSPREVIOUS",
-    ):
-        assert piece in page, piece
-    assert "stock" not in "".join(
-        body for path, body in texts(plan(*everything(), asked)).items() if path.endswith(".yaml")
-    )
-    for deployment in deployments(plan(*everything(), infrastructure=infrastructure)):
-        assert (
-            deployment.shell in page
-            and deployment.rotation
-            and all(name in page or quoting_name(name) in page for name in deployment.required)
-        )
-
-
-def quoting_name(parameter: str) -> str:
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", parameter).upper()
-
-
-def test_commands_are_shell_that_fails_on_what_is_missing(tmp_path: Path) -> None:
-    """``bash -n`` reads every block; the deployment stops when an input was not given."""
-    import subprocess
-
-    page = _page(plan(*everything()))
-    blocks = re.findall(r"^```sh\n(.*?)^```$", page, re.S | re.M)
-    assert len(blocks) >= 10
-    for block in blocks:
-        done = subprocess.run(["bash", "-n"], input=block, text=True, capture_output=True, check=False)
-        assert done.returncode == 0, block
-    (deployment,) = deployments(plan(database()))
-    (tmp_path / "aws").write_text('#!/bin/sh\nfor a in "$@"; do echo "$a"; done\n')
-    (tmp_path / "aws").chmod(0o755)
-    run = {"args": ["bash", "-c", deployment.shell], "text": True, "capture_output": True, "check": False}
-    missing = subprocess.run(**run, env={"PATH": f"{tmp_path}:/usr/bin:/bin"})
-    assert missing.returncode != 0 and "parameter null or not set" in missing.stderr
-    known = {quoting_name(name): f"given,for,{name}" for name in deployment.required}
-    said = subprocess.run(**run, env={"PATH": f"{tmp_path}:/usr/bin:/bin", **known})
-    assert said.returncode == 0
-    assert {f"{name}=given,for,{name}" for name in deployment.required} <= set(said.stdout.splitlines())
-
-
-def test_the_packaging_commands_make_a_package_that_has_the_handler_at_its_top(tmp_path: Path) -> None:
-    """As written on the page, with a pip that installs nothing from anywhere."""
-    import subprocess
-    import sys
-    import zipfile
-
-    of = plan(database(), infrastructure="terraform")
-    for path, body in texts(of).items():
-        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / path).write_text(body)
-    (tmp_path / "bin").mkdir()
-    shim = tmp_path / "bin" / "python3"
-    install = 'while [ "$1" != --target ]; do shift; done; mkdir -p "$2/driver"; touch "$2/driver/__init__.py"; exit 0'
-    shim.write_text(f'#!/bin/sh\nif [ "$2" = pip ]; then {install}; fi\nexec "{sys.executable}" "$@"\n')
-    shim.chmod(0o755)
-    (deployment,) = deployments(of)
-    commands = deployment.rotation.partition("terraform -chdir")[0]
-    environment = {"PATH": f"{tmp_path}/bin:/usr/bin:/bin", "TMPDIR": str(tmp_path)}
-    subprocess.run(["bash", "-euc", commands], cwd=tmp_path, env=environment, capture_output=True, check=True)
-    with zipfile.ZipFile(tmp_path / f"migration/prod/rotation/{ROTATION}.zip") as package:
-        assert {"lambda_function.py", "driver/__init__.py"} <= set(package.namelist())
-
-
-def test_adopted_secrets_are_stored_before_the_stack_looks_for_them() -> None:
-    page = _page(plan(database(), order=Order.ADOPT))
-    assert page.index("Store the live values") < page.index("Deploy the shell")
-    assert "EXISTING_SECRET_ARN_ORDERS_DB=$(aws secretsmanager describe-secret --secret-id prod/shop/orders-db" in page
-
-
-def test_keys_that_a_role_replaces_need_no_infrastructure() -> None:
-    files = texts(plan(token("uploads", home=Home.ROLE, kind=Kind.AWS_KEY)))
-    assert list(files) == ["migration/ROLL-OUT.md"]
-    assert "Static AWS keys" in files["migration/ROLL-OUT.md"] and "shop/mail.py:3" in files["migration/ROLL-OUT.md"]
-
-
-def test_a_parameter_is_read_but_never_made() -> None:
-    """CloudFormation can't make a SecureString, and a value in a template would be one."""
-    for infrastructure in ("cloudformation", "terraform"):
-        files = texts(plan(token("flag", home=Home.PARAMETER_STORE), infrastructure=infrastructure))
-        code = "".join(body for path, body in files.items() if not path.endswith(".md"))
-        assert "parameter/prod/shop/flag" in code
-        assert "AWS::SSM::Parameter" not in code and "aws_ssm_parameter" not in code
-
-
-# ---------------------------------------------------------------- what is refused
-
-
-REFUSED = {
-    "'../x': the name becomes a folder": plan(database(environment="../x"), environments=(replace(PROD, name="../x"),)),
-    "'account' must be 12 digits": plan(environments=(replace(PROD, account="12"),)),
-    "'region' is no AWS region": plan(environments=(replace(PROD, region="mars"),)),
-    "'name-template' may hold": plan(environments=(replace(PROD, name_template="{stage}/{secret}"),)),
-    "a tag holds '{{resolve:'": plan(environments=(replace(PROD, tags={"a": "{{resolve:ssm:/x}}"}),)),
-    "does not begin with aws:": plan(environments=(replace(PROD, tags={"aws:x": "y"}),)),
-    "its name may hold letters": plan(database("ord${ers}")),
-    "have one name": plan(database("a-b"), database("a-c", existing="prod/shop/a-b")),
-    "no ARN of a secret": plan(database(existing="arn:aws:s3:::bucket")),
-    "no ARN of an IAM role": plan(database(consumers=(Consumer("a.py", 3, "f", role="arn:aws:sts::1:assumed-role/a/b"),))),
-    "rotation 'rotate-me' does not exist": plan(database(rotation=RotationChoice("rotate-me"))),
-    "needs the field username": plan(database(fields=fields("host", "password"))),
-    "the field 'masterarn' must be a constant": plan(with_master(arn="master")),
-    "serves postgres": plan(database(engine="oracle")),
-    "needs a JSON secret in Secrets Manager": plan(database(home=Home.MANAGED)),
-    "schedule must be": plan(database(rotation=RotationChoice(ROTATION, "", "rate(1 hour)"))),
-    "'infrastructure' is 'pulumi'": plan(infrastructure="pulumi"),
-    "no retriever is called 'telepathy'": plan(retriever="telepathy"),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("message", REFUSED)
-def test_what_cannot_be_deployed_is_refused_by_name(message: str) -> None:
-    with pytest.raises(UsageError, match=re.escape(message)):
-        generate(REFUSED[message])
-
-
-def test_enabling_rotation_of_an_unknown_secret_is_refused() -> None:
-    with pytest.raises(UsageError, match="no such secret"):
-        generate(plan(), enable_rotation=frozenset({"nothing"}))
-
-
-# ---------------------------------------------------------------- quoting
-
-
-HOSTILE = [
-    "${aws_secret}", "%{ if true }x%{ endif }", "$${x}", "{{resolve:ssm:/x}}", "!Ref Key", "*anchor", "&anchor", "yes", "null", "0o17", "1e3",
-    "2001-01-01", "a: b", "- a", "# no comment", '"', "'", "\\", "\\u0041", "a\nb: c", "a\r\nb", "\t", "\x00", "\x1b[31m", "\x85", "\u2028", "\ufeff",
-    "\U0001f600", "</script>", "EOF", "<<EOT", "`id`", "$(id)", "; rm -rf /", "```\n# x", "|", "a|b", "]}", "🔑" * 3, "{{ x }}", "{% x %}", "~", "=", "?",
-]  # fmt: skip
-anything = st.text(st.characters(exclude_categories=["Cs"]), max_size=60) | st.sampled_from(HOSTILE)
-
-
-@given(anything)
-def test_yaml_reads_back_equal(text: str) -> None:
-    import yaml
-
-    assert yaml.safe_load(f"k: {quoting.yaml_string(text)}\n") == {"k": text}
-
-
-@given(
-    st.recursive(
-        anything | st.booleans() | st.integers(),
-        lambda inner: st.lists(inner, max_size=4) | st.dictionaries(anything, inner, max_size=4),
-    )
-)
-def test_yaml_structures_read_back_equal(value: Any) -> None:
-    import yaml
-
-    assert yaml.safe_load(f"k:{quoting.yaml_value(value)}\n") == {"k": value}
-
-
-def _hcl_literal(text: str) -> str | None:
-    """What the HCL string in ``text`` means, read by an independent parser; ``None`` when it is anything but one plain string."""
-    import tree_sitter
-    import tree_sitter_hcl
-
-    data = f"k = {text}\n".encode()
-    root = tree_sitter.Parser(tree_sitter.Language(tree_sitter_hcl.language())).parse(data).root_node
-    if root.has_error:
-        return None
-    found, todo = [], [root]
-    while todo:
-        node = todo.pop()
-        if node.type in (
-            "template_interpolation",
-            "template_directive",
-            "heredoc_template",
-            "function_call",
-            "variable_expr",
-        ):
-            return None
-        if node.type in ("string_lit", "quoted_template"):
-            found.append(data[node.start_byte : node.end_byte].decode())
-            continue
-        todo += node.children
-    return _unescaped(found[0][1:-1]) if len(found) == 1 else None
-
-
-def _unescaped(body: str) -> str:
-    simple = {"n": "\n", "r": "\r", "t": "\t", '"': '"', "\\": "\\"}
-    pattern = r"\$\$\{|%%\{|\\(?:u([0-9a-f]{4})|U([0-9a-f]{8})|(.))"
-
-    def one(match: re.Match[str]) -> str:
-        code = match[1] or match[2]
-        return match[0][1:] if match[0][0] in "$%" else chr(int(code, 16)) if code else simple[match[3]]
-
-    return re.sub(pattern, one, body)
-
-
-@settings(max_examples=200)
-@given(anything)
-def test_hcl_strings_are_one_literal(text: str) -> None:
-    assert _hcl_literal(quoting.hcl_string(text)) == text
-
-
-@given(anything)
-def test_shell_words_are_one_word(text: str) -> None:
-    import shlex
-
-    try:
-        word = quoting.shell_word(text)
-    except UsageError:
-        assert any(not c.isprintable() for c in text)
-        return
-    assert shlex.split(word) == [text]
-
-
-@given(anything)
-def test_markdown_stays_on_its_line(text: str) -> None:
-    for written in (quoting.markdown_text(text), quoting.markdown_code(text)):
-        assert "\n" not in written and "\r" not in written and "\x1b" not in written
-        assert not re.search(r"(?<!\\)\|", written)
-
-
-@pytest.mark.parametrize("text", HOSTILE)
-def test_markdown_is_read_as_text(text: str) -> None:
-    from markdown_it import MarkdownIt
-
-    cell = f"- {quoting.markdown_text('x ' + text)} {quoting.markdown_code(text)}\n"
-    kinds = {child.type for token in MarkdownIt("commonmark").parse(cell) for child in token.children or ()}
-    assert kinds <= {"text", "code_inline"}, kinds
-
-
-@pytest.mark.parametrize("infrastructure", ["cloudformation", "terraform"])
-@pytest.mark.parametrize("text", [t for t in HOSTILE if "{{resolve:" not in t])
-def test_a_hostile_tag_comes_out_as_it_went_in(text: str, infrastructure: str) -> None:
-    environment = replace(PROD, tags={"owner": text, f"k{text}": "v"})
-    files = texts(plan(database(), infrastructure=infrastructure, environments=(environment,)))
-    if infrastructure == "cloudformation":
-        tags = {
-            t["Key"]: t["Value"] for t in parsed(files[TEMPLATE])["Resources"]["SecretOrdersDb"]["Properties"]["Tags"]
-        }
-        assert tags["owner"] == text and tags[f"k{text}"] == "v"
-    else:
-        line = next(row for row in files["migration/prod/secrets.tf"].split("\n") if re.match(r"\s+owner +=", row))
-        assert _hcl_literal(line.partition("=")[2].strip()) == text
-
-
-@pytest.mark.parametrize("infrastructure", ["cloudformation", "terraform"])
-@pytest.mark.parametrize("text", HOSTILE)
-def test_hostile_paths_symbols_and_reasons_change_no_structure(text: str, infrastructure: str) -> None:
-    """Everything of a repository that can reach a file: compared with the same plan without hostile texts."""
-    role = f"role {text}"
-    hostile = database(why=text, consumers=(Consumer(f"x{text}.py", 1, text, runtime=text, role=role, restart=text),))
-    harmless = database(why="w", consumers=(Consumer("x.py", 1, "s", runtime="r", role="role x", restart="r"),))
-    got, wanted = (texts(plan(s, infrastructure=infrastructure)) for s in (hostile, harmless))
-    assert sorted(got) == sorted(wanted)
-    if infrastructure == "cloudformation":
-        renamed = {f"Role{names.logical_id(role)}": f"Role{names.logical_id('role x')}"}
-        assert _shape(parsed(got[TEMPLATE]), renamed) == _shape(parsed(wanted[TEMPLATE]), {})
-    page, plain = got["migration/ROLL-OUT.md"], wanted["migration/ROLL-OUT.md"]
-    assert [row[:4] for row in page.split("\n") if row.startswith("#") and "Names" not in row] == [
-        row[:4] for row in plain.split("\n") if row.startswith("#") and "Names" not in row
-    ]
-    fences, plain_fences = (re.findall(r"^ *```.*$", text, re.M) for text in (page, plain))
-    assert fences == plain_fences and page.count("\n") == plain.count("\n")
-
-
-def _shape(node: Any, renamed: dict[str, str]) -> Any:
-    """Keys and types: what a text can't change unless it became syntax."""
-    if isinstance(node, dict):
-        return {renamed.get(k, k): _shape(v, renamed) for k, v in node.items()}
-    return [_shape(v, renamed) for v in node] if isinstance(node, list) else type(node).__name__
-
-
-def test_a_template_that_forgets_to_quote_fails() -> None:
-    env = quoting.environment()
-    with pytest.raises(TypeError, match="without a quoting filter"):
-        env.from_string("Name: {{ name }}").render(name="x: y")
-
-
-# ---------------------------------------------------------------- names
-
-
-@given(
-    st.sets(st.text(string.ascii_letters + string.digits + "-_./@é", min_size=1, max_size=20), min_size=2, max_size=40)
-)
-def test_different_ids_have_different_names(ids: set[str]) -> None:
-    for make in (names.logical_id, names.snake, names.slug):
-        made = [make(id) for id in sorted(ids)]
-        assert len(set(made)) == len(made)
-    assert all(re.fullmatch(r"[A-Za-z0-9]{1,60}", names.logical_id(id)) for id in ids)
-    assert all(re.fullmatch(r"[a-z_][a-z0-9_]{0,59}", names.snake(id)) for id in ids)
-
-
-@pytest.mark.parametrize(
-    ("id", "logical", "snake"),
-    [("orders-db", "OrdersDb", "orders_db"), ("smtp", "Smtp", "smtp"), ("a1-b", "A1B", "a1_b")],
-)
-def test_plain_ids_have_plain_names(id: str, logical: str, snake: str) -> None:
-    assert (names.logical_id(id), names.snake(id)) == (logical, snake)

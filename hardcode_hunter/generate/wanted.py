@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from hardcode_hunter.errors import UsageError
 from hardcode_hunter.generate import names
+from hardcode_hunter.generate.limits import check_environment, check_schedule
 from hardcode_hunter.model import Consumer, Environment, Home, Order, Plan, Secret
 from hardcode_hunter.plugins import Retriever, Rotation, load
 
@@ -23,15 +24,12 @@ SHARD = 25
 """Secrets per template and per rotation function. An inline policy of a role holds 10,240 characters and names each secret
 twice (IAM and AWS STS quotas), a CloudFormation template 200 parameters and 500 resources: 25 secrets stay below all of them."""
 
-_ENVIRONMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}\Z")
 _NAME = re.compile(r"[A-Za-z0-9/_+=.@-]{1,512}\Z")  # Secrets Manager, CreateSecret: Name
 _SECRET_ARN = re.compile(r"arn:[a-z-]+:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[A-Za-z0-9/_+=.@-]{1,519}\Z")
 _IAM_ARN = re.compile(
     r"arn:[a-z-]+:iam::(?P<account>[0-9]{12}):(?P<kind>role|user)/(?P<path>[\w+=,.@/-]*/)?(?P<name>[\w+=,.@-]{1,64})\Z",
     re.ASCII,
 )
-_RATE = re.compile(r"rate\((\d{1,4}) (hour|hours|day|days)\)\Z")
-_CRON = re.compile(r"cron\([A-Za-z0-9*?/,# -]{5,200}\)\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +197,7 @@ def stacks(plan: Plan, enabled: frozenset[str]) -> tuple[Stack, ...]:
 
 
 def _stack(plan: Plan, environment: Environment, enabled: frozenset[str], retriever: Retriever) -> Stack:
-    _check_environment(environment)
+    check_environment(environment)
     all_here = [s for s in plan.secrets if s.environment == environment.name]
     secrets = [s for s in all_here if not s.blocked]
     stored = [s for s in secrets if s.home is not Home.ROLE]
@@ -270,7 +268,7 @@ def _rotation(items: Sequence[Item]) -> Rotation:
         if missing:
             raise UsageError(f"{where} '{choice.name}' needs the field {', '.join(missing)}; add it or choose 'none'")
         _check_master(where, item.secret)
-        _check_schedule(where, choice.schedule)
+        check_schedule(where, choice.schedule)
     chosen: Rotation = known[items[0].secret.rotation.name]
     return chosen
 
@@ -288,14 +286,6 @@ def _check_master(where: str, secret: Secret) -> None:
         raise UsageError(
             f"{where}: the field '{MASTER}' must be a constant, the full ARN of the secret with the master's login"
         )
-
-
-def _check_schedule(where: str, schedule: str) -> None:
-    """Secrets Manager takes rate() from 4 hours to 999 days, or cron() (User Guide, "Schedule expressions")."""
-    rate = _RATE.match(schedule)
-    hours = int(rate[1]) * (24 if rate[2].startswith("day") else 1) if rate else 0
-    if not (_CRON.match(schedule) or 4 <= hours <= 999 * 24):
-        raise UsageError(f"{where} schedule must be rate(4 hours) to rate(999 days), or cron(…)")
 
 
 def _item(plan: Plan, environment: Environment, secret: Secret) -> Item:
@@ -364,30 +354,6 @@ def _input(secret: Secret, of: str, consumers: Sequence[Consumer]) -> RoleInput:
         "",
         f"Names (no ARNs) of the roles that read '{secret.id}'.{hint}{read_by}",
     )
-
-
-def _check_environment(environment: Environment) -> None:
-    where = f"migration/plan.yaml: environment '{environment.name}'"
-    if not _ENVIRONMENT.match(environment.name):
-        raise UsageError(
-            f"{where}: the name becomes a folder: letters, digits and ._- only, starting with a letter or digit"
-        )
-    if environment.account and not re.fullmatch(r"[0-9]{12}", environment.account):
-        raise UsageError(f"{where}: 'account' must be 12 digits")
-    if environment.region and not re.fullmatch(r"[a-z]{2}(-[a-z]+)+-[0-9]", environment.region):
-        raise UsageError(f"{where}: 'region' is no AWS region, such as eu-central-1")
-    try:
-        environment.secret_name("application", "secret")
-    except (KeyError, IndexError, ValueError, AttributeError):
-        known = "{environment}, {application} and {secret}"
-        raise UsageError(f"{where}: 'name-template' may hold {known} and no other braces") from None
-    for key, value in environment.tags.items():
-        if not 1 <= len(key) <= 128 or len(value) > 256 or key.lower().startswith("aws:"):
-            raise UsageError(
-                f"{where}: a tag key has 1 to 128 characters and does not begin with aws:, a tag value at most 256"
-            )
-        if "{{resolve:" in key + value:
-            raise UsageError(f"{where}: a tag holds '{{{{resolve:', which CloudFormation would look up; remove it")
 
 
 def _check_unique(environment: Environment, items: Sequence[Item]) -> None:
