@@ -11,6 +11,7 @@ import math
 import re
 from collections import Counter
 from functools import lru_cache
+from itertools import pairwise
 
 HOLE = "\x00"  # an interpolated part in the value of a template literal
 LONGEST_NAME = 128
@@ -28,7 +29,9 @@ class Strength(enum.IntEnum):
 
 _EDGE = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[^A-Za-z0-9]+")
 _GAP = re.compile(r"[^A-Za-z0-9]+")
-_PUBLIC = re.compile(r"(?:.*_)?(?:public|publishable|pub|anon|publickey)(?:_(?:api|access|client|app|ssh|key|token|auth))*")
+_PUBLIC = re.compile(
+    r"(?:.*_)?(?:public|publishable|pub|anon|publickey)(?:_(?:api|access|client|app|ssh|key|token|auth))*"
+)
 _TAIL = re.compile(
     r"(?:_*\d+|_(?:prod|production|dev|devel|development|stage|staging|stg|test|testing|qa|uat|live|local|default|value|str|string|text|txt|plain|plaintext|raw|bytes|b64|base64|old|new|current|previous|original|orig|tmp|temp|backup|v\d+|again|confirm|confirmation|repeat|const|constant))+$"
 )
@@ -43,6 +46,17 @@ def normalise(name: str) -> str:
     edge = _GAP if name.isupper() or name.islower() else _EDGE
     plain = re.sub("_+", "_", edge.sub("_", name)).strip("_").lower()
     return _TAIL.sub("", plain) or plain
+
+
+_PASSWORD = re.compile(
+    r"(?:[a-z0-9]*_)*[a-z0-9]*(?:password|passwd|passphrase|passcode|passwort|kennwort)s?|(?:[a-z0-9]+_)*(?:pass|pwd|pw)"
+)
+
+
+@lru_cache(maxsize=65536)
+def password_name(name: str) -> bool:
+    """Whether a name ends with a word for password: what stands under it may be any word."""
+    return bool(_PASSWORD.fullmatch(normalise(name)))
 
 
 def public_name(plain: str) -> bool:
@@ -88,23 +102,52 @@ def marked(value: str) -> bool:
 
 def absent(value: str) -> bool:
     """No live value in any position, not even in a database connection."""
-    return empty(value) or masked(value) or reference(value) or marked(value)
+    return empty(value) or masked(value) or reference(value) or marked(value) or said_nothing(value)
+
+
+_ANY_USER = frozenset(["user", "usr", "username", "u", "login", "me", "name", "someone", "foo", "uname"])
+_ANY_HOST = frozenset([
+    "host", "hostname", "hst", "server", "h", "example", "domain", "ip", "address", "somehost", "myhost",
+    "yourhost", "foo", "bar", "baz",
+])  # fmt: skip
+
+
+def any_account(user: str, password: str, host: str) -> bool:
+    """User, password and host that stand for any: ``user:password@host``, as documentation has them (RFC 2606 for the host)."""
+    where = host.lower()
+    nowhere = where in _ANY_HOST or where.endswith(
+        (".example", "example.com", "example.org", "example.net", ".invalid", ".test")
+    )
+    return (
+        nowhere
+        and user.lower() in _ANY_USER
+        and password.lower() in CREDENTIAL_WORDS | {"p", "passwd", "psw", "mypass", "secret"}
+    )
 
 
 # ---------------------------------------------------------------- placeholders and test words
 
 _PLACEHOLDER = re.compile(
-    r"""\b(?:your?|ur)[-_ ]?\w | (?:^|[-_ .])(?:here|goes[-_ ]here|placeholder|redacted|removed|todo|tbd|fixme|fill[-_ ]?me|fill[-_ ]?in|insert|enter|provide|paste)(?:$|[-_ .:!])
+    r"""\b(?:your)[-_ ]?\w | (?:^|[-_ .])(?:here|goes[-_ ]here|placeholder|redacted|removed|todo|tbd|fixme|fill[-_ ]?me|fill[-_ ]?in|insert|enter|provide|paste)(?:$|[-_ .:!])
       | (?:change|replace|update|edit|set|modify)[-_ ]?(?:me|this|it|in[-_ ]?prod\w*|before|with|to|please) | ^(?:put|add|use|write|type)[-_ ](?:your|a|the|my|some)\b | _?here$ | ^my[-_ ]?(?:secret|api|auth|access)?[-_ ]?(?:key|token|secret)$
       | \b(?:x{4,}|X{4,}|\*{3,}|\.{3,})$ | ^(?:x{3,}|\*{3,}) | ^(?:the|some|any|a|an|this)[-_ ]?(?:secret|password|token|key|api[-_ ]?key)s?\b | \bexample\.(?:com|org)$ | generate[-_]?(?:me|one|your|a[-_]) | do[-_ ]?not[-_ ]?use""",
     re.X | re.I,
 )
-_TEST_WORDS = frozenset(
-    ["test", "tests", "testing", "tester", "dummy", "fake", "mock", "mocked", "example", "sample", "demo", "foo", "bar", "baz", "foobar", "qux", "spam", "eggs", "lorem", "ipsum", "abc", "abcd", "abcdef", "asdf", "qwerty", "invalid", "bogus", "stub", "unused", "ignored", "whatever", "something", "anything", "blah", "notarealkey", "notreal", "notsecret"]
-)
-_NULLISH = frozenset(
-    ["none", "null", "nil", "undefined", "unset", "true", "false", "yes", "no", "on", "off", "n/a", "na", "string", "str", "text", "int", "integer", "number", "boolean", "bool", "object", "array", "bytes", "any", "required", "optional", "disabled", "enabled", "disable", "enable", "auto", "automatic", "default", "unknown", "never", "always", "empty", "missing", "inherit", "generated", "generate", "random", "basic", "bearer", "digest", "ntlm", "kerberos", "jwt", "oauth", "oauth2", "hmac", "hs256", "hs384", "hs512", "rs256", "rs384", "rs512", "es256", "es384", "es512", "eddsa", "plain", "sha1", "sha256", "sha512", "md5", "aes", "rsa", "dsa", "ecdsa", "ed25519", "utf-8", "ascii", "hex", "base64", "hidden", "visible", "static", "dynamic", "publickey", "keyboard-interactive", "prompt", "ask", "stdin", "current", "pending"]
-)
+_TEST_WORDS = frozenset([
+    "test", "tests", "testing", "tester", "dummy", "fake", "mock", "mocked", "example", "sample", "demo", "foo",
+    "bar", "baz", "foobar", "qux", "spam", "eggs", "lorem", "ipsum", "invalid", "bogus", "stub", "unused",
+    "ignored", "whatever", "something", "anything", "blah", "notarealkey", "notreal", "notsecret",
+])  # fmt: skip
+_NULLISH = frozenset([
+    "none", "null", "nil", "undefined", "unset", "true", "false", "yes", "no", "on", "off", "n/a", "na", "string",
+    "str", "text", "int", "integer", "number", "boolean", "bool", "object", "array", "bytes", "any", "required",
+    "optional", "disabled", "enabled", "disable", "enable", "auto", "automatic", "default", "unknown", "never",
+    "always", "empty", "missing", "inherit", "generated", "generate", "random", "basic", "bearer", "digest", "ntlm",
+    "kerberos", "jwt", "oauth", "oauth2", "hmac", "hs256", "hs384", "hs512", "rs256", "rs384", "rs512", "es256",
+    "es384", "es512", "eddsa", "plain", "sha1", "sha256", "sha512", "md5", "aes", "rsa", "dsa", "ecdsa", "ed25519",
+    "utf-8", "ascii", "hex", "base64", "hidden", "visible", "static", "dynamic", "publickey",
+    "keyboard-interactive", "prompt", "ask", "stdin", "current", "pending",
+])  # fmt: skip
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
 
@@ -115,15 +158,18 @@ def placeholder(value: str) -> bool:
 
 def default_password(value: str) -> bool:
     """What people leave in force: ``changeme``, ``change-it1``. A placeholder by its words, a live password by its use."""
-    return bool(re.fullmatch(r"change[-_ ]?(?:me|it|this|now)[!\d]{0,4}", value, re.I))
+    return bool(re.fullmatch(r"(?:[a-z0-9]{1,20}[-_])?change[-_ ]?(?:me|it|this|now)[!\d]{0,4}", value, re.I))
 
 
 def test_value(value: str) -> bool:
-    """Made of test words, or of a run of one character or of neighbours: ``dummy-token``, ``testac``, ``abc123``, ``AKIA…EXAMPLE``."""
+    """Made of test words, or a long run of one character or of neighbours: ``dummy-token``, ``testac``, ``0123456789abcdef``, ``AKIA…EXAMPLE``.
+
+    ``123456`` is none: nothing is more often a live password.
+    """
     words = [w.lower() for w in _WORD.findall(value[:200])]
     if any(w in _TEST_WORDS or (w.startswith("test") and len(w) < 9) for w in words):
         return True
-    return value.upper().endswith(("EXAMPLE", "EXAMPLEKEY")) or sequential(value)
+    return value.upper().endswith(("EXAMPLE", "EXAMPLEKEY")) or (len(value) > 11 and sequential(value))
 
 
 def sequential(value: str) -> bool:
@@ -131,8 +177,18 @@ def sequential(value: str) -> bool:
     body = re.sub(r"[^A-Za-z0-9]", "", value)
     if len(body) < 6:
         return False
-    steps = Counter(ord(b) - ord(a) for a, b in zip(body, body[1:], strict=False))
+    steps = Counter(ord(b) - ord(a) for a, b in pairwise(body))
     return max(steps[0], steps[1], steps[-1]) >= 0.75 * (len(body) - 1)
+
+
+def said_nothing(value: str) -> bool:
+    """A word by which people say that there is no value: ``none``, ``null``, ``n/a``."""
+    return value.strip().lower() in ("none", "null", "nil", "undefined", "unset", "n/a", "na", "false", "true", "empty")
+
+
+def metasyntactic(value: str) -> bool:
+    """One word that stands for any: ``foo``, ``dummy``, ``test``."""
+    return value.strip().lower() in _TEST_WORDS
 
 
 def nullish(value: str) -> bool:
@@ -142,29 +198,48 @@ def nullish(value: str) -> bool:
 
 # ---------------------------------------------------------------- names, paths, text
 
-CREDENTIAL_WORDS = frozenset(
-    ["password", "passwords", "passwd", "passphrase", "pwd", "pass", "passcode", "secret", "secrets", "token", "tokens", "key", "keys", "apikey", "auth", "authorization", "authentication", "credential", "credentials", "cred", "creds", "login", "username", "user", "userid", "userpassword", "signature", "cookie", "session", "csrf", "nonce", "salt", "bearer", "oauth", "certificate", "cert", "passwort", "kennwort", "contraseña", "senha", "wachtwoord", "lösenord", "motdepasse", "parola", "hasło"]
-)
+CREDENTIAL_WORDS = frozenset([
+    "password", "passwords", "passwd", "passphrase", "pwd", "pass", "passcode", "secret", "secrets", "token",
+    "tokens", "key", "keys", "apikey", "auth", "authorization", "authentication", "credential", "credentials",
+    "cred", "creds", "login", "username", "user", "userid", "userpassword", "signature", "cookie", "session",
+    "csrf", "nonce", "salt", "bearer", "oauth", "certificate", "cert", "passwort", "kennwort", "contraseña",
+    "senha", "wachtwoord", "lösenord", "motdepasse", "parola", "hasło",
+])  # fmt: skip
 _IDENTIFIER = re.compile(r"[A-Za-z_$]+(?:[-.:/\[\]' \"]{1,2}[A-Za-z_$]+)*(?:\(\)|\[\])?\d?")
+_SNAKE = re.compile(r"(?:[a-z]+\d{0,4}_)+[a-z]+\d{0,4}|(?:[A-Z]+\d{0,4}_)+[A-Z]+\d{0,4}")
 _DOTTED = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+(?:\(.*\))?|[A-Za-z_][\w.]*\([^()]*\)")
-_STOP_WORDS = frozenset(
-    ["is", "are", "was", "be", "the", "your", "for", "not", "must", "please", "enter", "invalid", "required", "missing", "with", "from", "to", "of", "and", "or", "in", "this", "that", "should", "can", "cannot", "has", "have", "will", "you", "we", "it", "if", "when", "an", "a", "new", "failed", "error", "provided", "used", "use", "using", "set", "by", "as", "on", "at", "forgot", "reset", "incorrect", "wrong", "too"]
-)
+_STOP_WORDS = frozenset([
+    "is", "are", "was", "be", "the", "your", "for", "not", "must", "please", "enter", "invalid", "required",
+    "missing", "with", "from", "to", "of", "and", "or", "in", "this", "that", "should", "can", "cannot", "has",
+    "have", "will", "you", "we", "it", "if", "when", "an", "a", "new", "failed", "error", "provided", "used", "use",
+    "using", "set", "by", "as", "on", "at", "forgot", "reset", "incorrect", "wrong", "too",
+])  # fmt: skip
 _PATH = re.compile(r"(?:~|\.{1,2}|[A-Za-z]:|\\\\\w+)?[/\\][\w .@%+,=:~${}-]*(?:[/\\][\w .@%+,=:~${}-]*)*")
-_FILE = re.compile(r"[\w./@~$%+-]*\.(?:pem|key|crt|cer|pub|p12|pfx|jks|json|ya?ml|toml|ini|cfg|conf|txt|env|py|js|sh|sql|db|csv|xml|html?|md|png|jpe?g|gif|svg|css|log|lock|tf|gpg|asc|kdbx|dat|bin|zip|gz)", re.I)
+_FILE = re.compile(
+    r"[\w./@~$%+-]*\.(?:pem|key|crt|cer|pub|p12|pfx|jks|json|ya?ml|toml|ini|cfg|conf|txt|env|py|js|sh|sql|db|csv|xml|html?|md|png|jpe?g|gif|svg|css|log|lock|tf|gpg|asc|kdbx|dat|bin|zip|gz)",
+    re.I,
+)
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,40}:(?://|\\/\\/)\S*")
-_HOST = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+(?:com|org|net|io|dev|local|internal|edu|gov|co|de|uk|cloud|app|amazonaws\.com)(?::\d+)?(?:/\S*)?", re.I)
+_HOST = re.compile(
+    r"(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+(?:com|org|net|io|dev|local|internal|edu|gov|co|de|uk|cloud|app|amazonaws\.com)(?::\d+)?(?:/\S*)?",
+    re.I,
+)
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 
 
 def identifier(value: str) -> bool:
-    """A name: words without digits, joined by ``_ - . : /`` or a change of case, or a dotted expression."""
-    if _DOTTED.fullmatch(value):
+    """A name: words joined by ``_ - . : /`` or a change of case, with no more than a few digits, or a dotted expression."""
+    if _DOTTED.fullmatch(value) or (_SNAKE.fullmatch(value) and sum(c.isdigit() for c in value) <= len(value) / 4):
         return True
     return bool(_IDENTIFIER.fullmatch(value)) and not random_letters(value)
 
 
-_FILLING = frozenset(["field", "input", "name", "id", "new", "old", "confirm", "confirmation", "repeat", "again", "my", "the", "your", "current", "label", "form", "type", "value", "plain", "hash", "hashed", "raw", "header", "param", "parameter", "column", "x", "access", "api", "client", "request", "reset", "change"])
+_FILLING = frozenset([
+    "field", "input", "name", "id", "new", "old", "confirm", "confirmation", "repeat", "again", "your", "current",
+    "label", "form", "type", "value", "plain", "hash", "hashed", "raw", "header", "param", "parameter", "column",
+    "x", "access", "api", "client", "request", "reset", "change", "bot", "group", "app", "account", "service",
+    "page", "device", "consumer", "customer", "webhook", "channel", "machine",
+])  # fmt: skip
 
 
 def field_name(name: str, value: str) -> bool:
@@ -174,8 +249,8 @@ def field_name(name: str, value: str) -> bool:
     """
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_\- .:/]*", value) or len(value) > 60:
         return False
-    ours = normalise(value)
-    if ours in (normalise(name), *CREDENTIAL_WORDS):
+    ours, theirs = normalise(value), normalise(name)
+    if ours in (theirs, *CREDENTIAL_WORDS) or normalise(re.split("[:./]", value)[-1]) == theirs:
         return True
     parts = ours.split("_")
     if len(parts) < 2 or any(c.isdigit() for c in value) or not re.search(r"[a-z][A-Z]|[_\-.:/]", value):
@@ -183,25 +258,36 @@ def field_name(name: str, value: str) -> bool:
     return bool(CREDENTIAL_WORDS & set(parts)) and all(p in CREDENTIAL_WORDS or p in _FILLING for p in parts)
 
 
+def repeats(name: str, value: str) -> bool:
+    """The value is its own name, written in another style at most."""
+    return normalise(re.split("[:./]", value)[-1]) == normalise(name)
+
+
 def prose(value: str) -> bool:
     """A sentence or a label for people; a passphrase of plain words is none."""
     words = value.split()
     if len(words) < 2:
-        if re.fullmatch(r"[A-Z][a-z]+[.!?:]", value):
+        if re.fullmatch(r"[A-Z][a-z]+[.?:]", value):
             return True
         return sum("\u3040" <= c <= "\u9fff" or "\uac00" <= c <= "\ud7af" for c in value) >= 2
     plain = [w.strip(".,:;!?'\"()").lower() for w in words]
     if any(w in _STOP_WORDS for w in plain):
         return True
     letters = sum(w.isalpha() for w in plain)
-    return letters >= 2 and (len(words) > 6 or value.rstrip().endswith((".", ":", "!", "?")) or value[0].isupper() and bool(CREDENTIAL_WORDS & set(plain)))
+    return letters >= 2 and (
+        len(words) > 6
+        or value.rstrip().endswith((".", ":", "!", "?"))
+        or (value[0].isupper() and bool(CREDENTIAL_WORDS & set(plain)))
+    )
 
 
 def path(value: str) -> bool:
     """A file's or resource's path or name: ``/run/secrets/db``, ``./key.pem``, ``C:\\keys``, ``id_rsa.pub``."""
     if _FILE.fullmatch(value):
         return True
-    return bool(_PATH.fullmatch(value)) and not (len(value) > 30 and "." not in value and value.count("/") < 5 and entropy(value) > 4.2)
+    return bool(_PATH.fullmatch(value)) and not (
+        len(value) > 30 and "." not in value and value.count("/") < 5 and entropy(value) > 4.2
+    )
 
 
 def plain_url(value: str) -> bool:
@@ -269,7 +355,12 @@ def random_letters(value: str) -> bool:
 def strength(value: str) -> Strength:
     """How much it looks like a generated value; says nothing about whether it is a credential."""
     size = len(value)
-    kinds = [any(c.islower() for c in value), any(c.isupper() for c in value), any(c.isdigit() for c in value), any(not c.isalnum() and c not in " _-./" for c in value)]
+    kinds = [
+        any(c.islower() for c in value),
+        any(c.isupper() for c in value),
+        any(c.isdigit() for c in value),
+        any(not c.isalnum() and c not in " _-./" for c in value),
+    ]
     letters = kinds[0] or kinds[1]
     if size >= 8 and entropy(value) >= 2.5:
         if sum(kinds) >= 3 or (size >= 16 and letters and kinds[2]):

@@ -17,9 +17,27 @@ from hardcode_hunter.ruleset import FirstPass, RuleSet, compiled
 
 Positions = dict[bytes, list[int]]
 LARGE = 2_000_000  # bytes after which loading Hyperscan pays
-USERINFO = 512  # bytes between the scheme of a URL and the @ that ends its userinfo, or the parameter that names a token
-QUERY = re.compile(rb"[?&;](?:[a-z_.-]{0,20}(?:user|pass|pwd|pw|key|token|secret|sig|auth|appid|cred)[a-z_.-]{0,20})=", re.I)
-SIBLINGS = (b"user", b"host", b"dbname", b"database", b"login", b"server", b"endpoint", b"engine", b"account", b"_id", b"clientid", b"appid", b"sid")
+USERINFO = (
+    512  # bytes between the scheme of a URL and the @ that ends its userinfo, or the parameter that names a token
+)
+QUERY = re.compile(
+    rb"[?&;](?:[a-z_.-]{0,20}(?:user|pass|pwd|pw|key|token|secret|sig|auth|appid|cred)[a-z_.-]{0,20})=", re.I
+)
+SIBLINGS = (
+    b"user",
+    b"host",
+    b"dbname",
+    b"database",
+    b"login",
+    b"server",
+    b"endpoint",
+    b"engine",
+    b"account",
+    b"_id",
+    b"clientid",
+    b"appid",
+    b"sid",
+)
 """What stands beside a credential: looked for only where there is one."""
 SHORT_SIBLINGS = (b"port", b"db", b"name", b"uid", b"driver", b"dialect")
 """The same, where no letter stands before or after."""
@@ -48,7 +66,21 @@ class Finder:
     def __init__(self, first_pass: FirstPass, engine: str = "auto") -> None:
         self.first_pass = first_pass
         beside = [*first_pass.beside, *(w for words in first_pass.beside.values() for w in words)]
-        self.words = tuple(sorted({*first_pass.words, *beside, *first_pass.patterns, *SIBLINGS, *SHORT_SIBLINGS, *DEFAULTS, DEFAULT, b"://", b"@"}))
+        self.words = tuple(
+            sorted(
+                {
+                    *first_pass.words,
+                    *beside,
+                    *first_pass.patterns,
+                    *SIBLINGS,
+                    *SHORT_SIBLINGS,
+                    *DEFAULTS,
+                    DEFAULT,
+                    b"://",
+                    b"@",
+                }
+            )
+        )
         self._trie: re.Pattern[bytes] | None = None
         self._shorter: dict[bytes, list[bytes]] = {}
         self._find: Callable[[bytes], Positions] = self.plain

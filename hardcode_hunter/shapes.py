@@ -52,7 +52,9 @@ def engine_of(value: str) -> str:
     word = (match.group(1) if match else value).lower().split("+")[0].split(":")[0]
     if word in ENGINES:
         return ENGINES[word]
-    return "" if match else next((engine for key, engine in ENGINES.items() if len(key) > 4 and key in value.lower()), "")
+    return (
+        "" if match else next((engine for key, engine in ENGINES.items() if len(key) > 4 and key in value.lower()), "")
+    )
 
 
 def recognise(value: str) -> Shape:
@@ -78,7 +80,9 @@ def _has_secret(parts: tuple[Part, ...]) -> bool:
 
 def parse(shape: str, value: str) -> tuple[Part, ...]:
     """The parts of ``value``, in the order they are written; empty when it isn't of that shape."""
-    parser = {Shape.URL: _url, Shape.DSN: _dsn, Shape.ODBC: _odbc, Shape.BEARER: _bearer, Shape.BASIC: _basic}.get(Shape(shape))
+    parser = {Shape.URL: _url, Shape.DSN: _dsn, Shape.ODBC: _odbc, Shape.BEARER: _bearer, Shape.BASIC: _basic}.get(
+        Shape(shape)
+    )
     return tuple(sorted(parser(value), key=lambda p: p.start)) if parser else ()
 
 
@@ -122,14 +126,18 @@ def _at_sign(value: str, start: int, database: bool) -> int:
     blank = re.compile(r"\s").search(value, start)
     at = value.rfind("@", start, blank.start() if blank else len(value))
     colon = value.find(":", start)
-    return at if 0 <= colon < at and "/" not in value[start:colon] and re.match(r"[\w.\x00-]+(?:[:/?]|$)", value[at + 1 :]) else -1
+    return (
+        at
+        if 0 <= colon < at and "/" not in value[start:colon] and re.match(r"[\w.\x00-]+(?:[:/?]|$)", value[at + 1 :])
+        else -1
+    )
 
 
 def _userinfo(value: str, start: int, at: int) -> list[Part]:
     colon = value.find(":", start, at)
     user_end = colon if colon >= 0 else at
     parts = [Part("username", unquote(value[start:user_end]), start, user_end)] if user_end > start else []
-    if 0 <= colon and colon + 1 < at:
+    if colon >= 0 and colon + 1 < at:
         parts.append(Part("password", unquote(value[colon + 1 : at]), colon + 1, at))
     return parts
 
@@ -146,9 +154,44 @@ def _host(value: str, start: int, end: int) -> list[Part]:
 
 # ---------------------------------------------------------------- libpq: key=value key='va lue' (PostgreSQL manual, 34.1.1.1)
 
-_DSN_ROLES = {"user": "username", "password": "password", "host": "host", "hostaddr": "host", "port": "port", "dbname": "dbname"}
+_DSN_ROLES = {
+    "user": "username",
+    "password": "password",
+    "host": "host",
+    "hostaddr": "host",
+    "port": "port",
+    "dbname": "dbname",
+}
 _DSN_KEYS = frozenset(
-    [*_DSN_ROLES, "passfile", "connect_timeout", "client_encoding", "options", "application_name", "fallback_application_name", "sslmode", "sslcert", "sslkey", "sslrootcert", "sslpassword", "gssencmode", "channel_binding", "keepalives", "keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout", "target_session_attrs", "krbsrvname", "service", "require_auth", "load_balance_hosts", "database", "requiressl", "replication"]
+    [
+        *_DSN_ROLES,
+        "passfile",
+        "connect_timeout",
+        "client_encoding",
+        "options",
+        "application_name",
+        "fallback_application_name",
+        "sslmode",
+        "sslcert",
+        "sslkey",
+        "sslrootcert",
+        "sslpassword",
+        "gssencmode",
+        "channel_binding",
+        "keepalives",
+        "keepalives_idle",
+        "keepalives_interval",
+        "keepalives_count",
+        "tcp_user_timeout",
+        "target_session_attrs",
+        "krbsrvname",
+        "service",
+        "require_auth",
+        "load_balance_hosts",
+        "database",
+        "requiressl",
+        "replication",
+    ]
 )
 _DSN_PAIR = re.compile(r"\s*([a-z_]{2,30})\s*=\s*(?:'((?:[^'\\]|\\.)*)'|((?:[^\s'\\]|\\.)*))(?:\s+|\Z)", re.S)
 
@@ -162,7 +205,9 @@ def _dsn(value: str) -> tuple[Part, ...]:
         group = 2 if pair.group(2) is not None else 3
         role = _DSN_ROLES.get(pair.group(1), "")
         if role and pair.group(group):
-            parts.append(Part(role, re.sub(r"\\(.)", r"\1", pair.group(group), flags=re.S), pair.start(group), pair.end(group)))
+            parts.append(
+                Part(role, re.sub(r"\\(.)", r"\1", pair.group(group), flags=re.S), pair.start(group), pair.end(group))
+            )
         at = pair.end()
     return tuple(parts)
 
@@ -173,13 +218,17 @@ _ODBC_ROLES = {
     "uid": "username", "user id": "username", "user": "username", "username": "username", "user name": "username", "pwd": "password", "password": "password", "server": "host", "data source": "host", "address": "host", "addr": "host", "host": "host", "hostname": "host",
     "port": "port", "database": "dbname", "initial catalog": "dbname", "dbname": "dbname", "databasename": "dbname", "accountkey": "account_key", "sharedaccesskey": "account_key", "accountname": "username", "sharedaccesskeyname": "username", "endpoint": "host",
 }  # fmt: skip
-_ODBC_PAIR = re.compile(r"\s*([A-Za-z][A-Za-z ]{1,40}?)\s*=\s*(?:\{((?:[^}]|\}\})*)\}|\"([^\";]*)\"|'([^';]*)'|([^;]*))\s*(?:;|\Z)")
+_ODBC_PAIR = re.compile(
+    r"\s*([A-Za-z][A-Za-z ]{1,40}?)\s*=\s*(?:\{((?:[^}]|\}\})*)\}|\"([^\";]*)\"|'([^';]*)'|([^;]*))\s*(?:;|\Z)"
+)
 
 
 def _odbc(value: str) -> tuple[Part, ...]:
     parts: list[Part] = []
     at = pairs = 0
-    prefix = re.compile(r"jdbc:[a-z]{2,20}://[^;\s]{1,300};|(?:mysql|pgsql|sqlsrv|oci|odbc|mssql\+pyodbc)(?:://)?:?", re.I).match(value)
+    prefix = re.compile(
+        r"jdbc:[a-z]{2,20}://[^;\s]{1,300};|(?:mysql|pgsql|sqlsrv|oci|odbc|mssql\+pyodbc)(?:://)?:?", re.I
+    ).match(value)
     at = prefix.end() if prefix else 0
     while at < len(value):
         pair = _ODBC_PAIR.match(value, at)
@@ -189,7 +238,14 @@ def _odbc(value: str) -> tuple[Part, ...]:
         role = _ODBC_ROLES.get(pair.group(1).lower(), "")
         if role and pair.group(group).strip():
             text = pair.group(group)
-            parts.append(Part(role, text.replace("}}", "}") if group == 2 else text.strip(), pair.start(group), pair.start(group) + len(text.rstrip() if group == 5 else text)))
+            parts.append(
+                Part(
+                    role,
+                    text.replace("}}", "}") if group == 2 else text.strip(),
+                    pair.start(group),
+                    pair.start(group) + len(text.rstrip() if group == 5 else text),
+                )
+            )
         at = pair.end()
         pairs += 1
     return tuple(parts) if pairs > 1 or prefix else ()
@@ -197,7 +253,10 @@ def _odbc(value: str) -> tuple[Part, ...]:
 
 # ---------------------------------------------------------------- values of an Authorization header (RFC 7235, 7617, 6750)
 
-_BEARER = re.compile(r"(?:Bearer|Token|Bot|ApiKey|GenieKey|OAuth|JWT|SSWS|Key)(?: token=| api[-_]key=|[ =:]{1,2})\"?([A-Za-z0-9\x00+/=_.:~|\-]{1,4096})\"?\Z", re.I)
+_BEARER = re.compile(
+    r"(?:Bearer|Token|Bot|ApiKey|GenieKey|OAuth|JWT|SSWS)(?: token=| api[-_]key=|[ =:]{1,2})\"?([A-Za-z0-9\x00+/=_.:~|\-]{1,4096})\"?\Z",
+    re.I,
+)
 _BASIC = re.compile(r"Basic +([A-Za-z0-9+/_-]{2,4096}={0,2})\s*\Z", re.I)
 
 
@@ -218,7 +277,9 @@ def _basic(value: str) -> tuple[Part, ...]:
 def decoded_pair(text: str) -> tuple[str, str] | None:
     """``user`` and ``password`` out of base64 of ``user:password``; ``None`` when it is anything else."""
     try:
-        plain = base64.b64decode(text.replace("-", "+").replace("_", "/") + "=" * (-len(text) % 4), validate=True).decode("utf-8")
+        plain = base64.b64decode(
+            text.replace("-", "+").replace("_", "/") + "=" * (-len(text) % 4), validate=True
+        ).decode("utf-8")
     except (binascii.Error, ValueError):
         return None
     user, colon, password = plain.partition(":")

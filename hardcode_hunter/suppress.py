@@ -14,18 +14,42 @@ from dataclasses import dataclass, field, replace
 
 from hardcode_hunter.model import Finding, Source
 
-MARKERS = (b"hardcode-hunter:", b"pragma:", b"gitleaks:allow", b"betterleaks:allow", b"trufflehog:ignore", b"ggignore", b"kingfisher:ignore", b"nosec", b"noqa", b"ruff:", b"nosemgrep", b"checkov:skip", b"ignore_checks")
+MARKERS = (
+    b"hardcode-hunter:",
+    b"pragma:",
+    b"gitleaks:allow",
+    b"betterleaks:allow",
+    b"trufflehog:ignore",
+    b"ggignore",
+    b"kingfisher:ignore",
+    b"nosec",
+    b"noqa",
+    b"ruff:",
+    b"nosemgrep",
+    b"checkov:skip",
+    b"ignore_checks",
+)
 """A file without any of these has nothing that hushes."""
 _OURS = re.compile(r"hardcode-hunter:\s*ignore(-next-line|-file)?\s*\[([^\]]{1,500})\]")
 _PRAGMA = re.compile(r"pragma: ?(?:allow|white)list[ -]+(nextline[ -]+)?secret")
-_PLAIN = {"gitleaks:allow": "gitleaks", "betterleaks:allow": "betterleaks", "trufflehog:ignore": "trufflehog", "ggignore": "ggshield", "kingfisher:ignore": "kingfisher"}
+_PLAIN = {
+    "gitleaks:allow": "gitleaks",
+    "betterleaks:allow": "betterleaks",
+    "trufflehog:ignore": "trufflehog",
+    "ggignore": "ggshield",
+    "kingfisher:ignore": "kingfisher",
+}
 _NOSEC = re.compile(r"#?\s*nosec:?\s+((?:[A-Za-z_]\w+[\s,]*)+)")
-_NOSEC_CODES = frozenset(["B105", "B106", "B107", "hardcoded_password_string", "hardcoded_password_funcarg", "hardcoded_password_default"])
+_NOSEC_CODES = frozenset(
+    ["B105", "B106", "B107", "hardcoded_password_string", "hardcoded_password_funcarg", "hardcoded_password_default"]
+)
 _NOQA = re.compile(r"#\s*(ruff:\s*)?noqa:\s*([A-Z]+[0-9]+(?:[\s,]+[A-Z]+[0-9]+)*)", re.I)
 _RUFF = re.compile(r"#\s*ruff:\s*(file-)?ignore\s*\[([^\]]{1,500})\]")
 _NOQA_CODES = frozenset(["S105", "S106", "S107"])
 _NOSEMGREP = re.compile(r"nosemgrep:\s*([\w./, -]{3,300})")
-_CREDENTIAL_RULE = re.compile(r"secret|password|passwd|credential|hardcoded|hard-coded|token|private-key|api-?key", re.I)
+_CREDENTIAL_RULE = re.compile(
+    r"secret|password|passwd|credential|hardcoded|hard-coded|token|private-key|api-?key", re.I
+)
 _CHECKOV = re.compile(r"checkov:skip=\s*CKV_SECRET_\d+\b")
 INFRASTRUCTURE = frozenset(["cloudformation", "terraform", "yaml", "dockerfile"])
 _HASH = frozenset(["yaml", "cloudformation", "dotenv", "toml", "ini", "shell", "dockerfile", "properties", "python"])
@@ -54,14 +78,20 @@ class _Hushed:
 
     def by(self, finding: Finding) -> str:
         """Whose comment hushes ``finding``; empty when none does."""
-        said = [row for line in range(finding.line, max(finding.line, finding.end_line) + 1) for row in self.lines.get(line, ())]
+        said = [
+            row
+            for line in range(finding.line, max(finding.line, finding.end_line) + 1)
+            for row in self.lines.get(line, ())
+        ]
         for scope, rows in self.scopes.items():
             if finding.scope == scope or finding.scope.startswith((scope + "/", scope + ".")):
                 said += rows
         return next((by for rule, by in (*said, *self.file) if rule in ("*", finding.rule)), "")
 
 
-def suppress(findings: Iterable[Finding], sources: Mapping[str, Source]) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
+def suppress(
+    findings: Iterable[Finding], sources: Mapping[str, Source]
+) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
     """The findings that stand, and those that a comment in their file hushes, with :attr:`Finding.suppressed` saying whose it is."""
     kept: list[Finding] = []
     hushed: list[Finding] = []
@@ -187,7 +217,9 @@ def _python(text: str) -> Sequence[Comment]:
     found = []
     for token in tokenize.generate_tokens(io.StringIO(text, newline=None).readline):
         if token.type == tokenize.COMMENT:
-            found.append(Comment(token.start[0], token.start[0], token.string, not token.line[: token.start[1]].strip()))
+            found.append(
+                Comment(token.start[0], token.start[0], token.string, not token.line[: token.start[1]].strip())
+            )
     return found
 
 

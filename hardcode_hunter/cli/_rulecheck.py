@@ -76,7 +76,11 @@ def _missing(rule: Rule, sample: Sample, found: Iterable[Finding]) -> str:
     rest = {key: value for key, value in sample.expect.items() if key != "rule"}
     if any(all(_value(f, key) == value for key, value in rest.items()) for f in ours):
         return ""
-    different = [f"{key} is '{_value(ours[0], key)}', expected '{value}'" for key, value in rest.items() if _value(ours[0], key) != value]
+    different = [
+        f"{key} is '{_value(ours[0], key)}', expected '{value}'"
+        for key, value in rest.items()
+        if _value(ours[0], key) != value
+    ]
     return "found, but " + ", ".join(different)
 
 

@@ -31,14 +31,25 @@ def list_(kind: str | None) -> int:
         raise UsageError(f"no rule is of kind '{kind}'; `hardcode-hunter rules list` shows them all")
     width = max(len(rule.id) for rule in found)
     for rule in sorted(found, key=lambda r: (r.kind, r.id)):
-        click.echo(f"{rule.id:{width}}  {rule.kind.value:22}  {rule.severity.value:8}  {_matches(rule):28}  {rule.title}")
+        click.echo(
+            f"{rule.id:{width}}  {rule.kind.value:22}  {rule.severity.value:8}  {_matches(rule):28}  {rule.title}"
+        )
     click.echo(f"{len(found)} rules", err=True)
     return 0
 
 
 def _matches(rule: Rule) -> str:
-    counted = {"calls": rule.calls, "names": rule.names, "values": rule.values, "properties": rule.properties, "symbols": rule.symbols, "URLs": rule.schemes}
-    return ", ".join(f"{len(rows)} {what}" if what in ("calls", "properties") else what for what, rows in counted.items() if rows)
+    counted = {
+        "calls": rule.calls,
+        "names": rule.names,
+        "values": rule.values,
+        "properties": rule.properties,
+        "symbols": rule.symbols,
+        "URLs": rule.schemes,
+    }
+    return ", ".join(
+        f"{len(rows)} {what}" if what in ("calls", "properties") else what for what, rows in counted.items() if rows
+    )
 
 
 @rules.command("explain")
@@ -51,22 +62,41 @@ def explain(id: str) -> int:
         import difflib
 
         near = difflib.get_close_matches(id, found, 1)
-        raise UsageError(f"no rule is called '{id}'; {f'did you mean {near[0]!r}?' if near else '`hardcode-hunter rules list` shows them all'}")
+        raise UsageError(
+            f"no rule is called '{id}'; {f'did you mean {near[0]!r}?' if near else '`hardcode-hunter rules list` shows them all'}"
+        )
     click.echo(page(rule))
     return 0
 
 
 def page(rule: Rule) -> str:
     """The rule as Markdown: what it is, what it matches, where it goes, examples. Also a section of docs/rules.md."""
-    lines = [f"### {rule.id}", "", f"{rule.title[:1].upper()}{rule.title[1:]}: {rule.kind.value}, severity {rule.severity.value}, confidence up to {rule.confidence.label}.", "", rule.description, ""]
+    lines = [
+        f"### {rule.id}",
+        "",
+        f"{rule.title[:1].upper()}{rule.title[1:]}: {rule.kind.value}, severity {rule.severity.value}, confidence up to {rule.confidence.label}.",
+        "",
+        rule.description,
+        "",
+    ]
     lines += _matched(rule)
-    lines += [f"- **store**: {rule.home.value}, {rule.home_why}", f"- **rotation**: {rule.rotation}, {rule.rotation_why}"]
+    lines += [
+        f"- **store**: {rule.home.value}, {rule.home_why}",
+        f"- **rotation**: {rule.rotation}, {rule.rotation_why}",
+    ]
     lines += [f"- {link}" for link in rule.references]
     for title, samples in (("Found", rule.examples), ("Not found", rule.near_misses)):
         for sample in samples[:2]:
             text = sample.text.strip("\n") if all(len(line) < 120 for line in sample.text.splitlines()) else ""
             if text and "PRIVATE KEY" not in text:
-                lines += ["", f"{title}:", "", f"```{'hcl' if sample.language == 'terraform' else 'yaml' if sample.language == 'cloudformation' else sample.language}", text, "```"]
+                lines += [
+                    "",
+                    f"{title}:",
+                    "",
+                    f"```{'hcl' if sample.language == 'terraform' else 'yaml' if sample.language == 'cloudformation' else sample.language}",
+                    text,
+                    "```",
+                ]
     return "\n".join(lines)
 
 
@@ -76,11 +106,18 @@ def _matched(rule: Rule) -> list[str]:
         same = [c.callee for c in rule.calls if c.documentation == call.documentation]
         roles = "; ".join(f"{role} {', '.join(parameters)}" for role, parameters in call.roles.items())
         lines.append(f"- calls [{', '.join(same[:4])}{' …' if len(same) > 4 else ''}]({call.documentation}): {roles}")
-    rows = {"names that end in": rule.names, "paths that end in": rule.symbols, "values like": tuple(v.regex for v in rule.values), "URLs of": rule.schemes}
+    rows = {
+        "names that end in": rule.names,
+        "paths that end in": rule.symbols,
+        "values like": tuple(v.regex for v in rule.values),
+        "URLs of": rule.schemes,
+    }
     lines += [f"- {what} {', '.join(f'`{row}`' for row in found)}" for what, found in rows.items() if found]
     if rule.properties:
         shown = ", ".join(f"`{p}`" for p in rule.properties[:12])
-        lines.append(f"- properties {shown}{f' and {len(rule.properties) - 12} more' if len(rule.properties) > 12 else ''}")
+        lines.append(
+            f"- properties {shown}{f' and {len(rule.properties) - 12} more' if len(rule.properties) > 12 else ''}"
+        )
     return lines
 
 
@@ -103,4 +140,3 @@ def check(files: tuple[Path, ...]) -> int:
     if not outcome.checked:
         raise UsageError("no example was run; give files whose examples are in a language that is there")
     return int(bool(outcome.failures))
-

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hmac
+import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
-from hardcode_hunter import shapes
-from hardcode_hunter.detect.match import How, Match, best
+from hardcode_hunter import filters, shapes
+from hardcode_hunter.detect.match import How, Match, best, deployed
 from hardcode_hunter.detect.siblings import Sibling, Siblings, engine, public
 from hardcode_hunter.detect.verdict import verdict
-from hardcode_hunter.model import Candidate, Field, Finding, Position, Shape
+from hardcode_hunter.model import Candidate, Confidence, Field, Finding, Kind, Position, Shape, Verdict
 from hardcode_hunter.ruleset import PUBLIC_ROLES, RuleSet
 
 __all__ = ["best", "detect", "digest"]
@@ -52,9 +54,29 @@ def detect(candidates: Iterable[Candidate], rules: RuleSet, key: bytes) -> tuple
         other = found.get(place)
         if other is None or match.rank > other[1].rank:
             found[place] = (candidate, match)
-    chosen = [found[place] for place in sorted(found)]
+    chosen = _paired([found[place] for place in sorted(found)], rules)
     siblings = Siblings(known, chosen, rules)
     return tuple(_finding(candidate, match, siblings.of(candidate, match), key) for candidate, match in chosen)
+
+
+AWS_SECRET = re.compile(r"[A-Za-z0-9/+]{40}")
+
+
+def _paired(found: list[tuple[Candidate, Match]], rules: RuleSet) -> list[tuple[Candidate, Match]]:
+    """The same findings; what stands beside an AWS access key id and has the form of its secret is that, whatever its name."""
+    secret = rules.of(Kind.AWS_KEY, "secret_access_key")
+    places = {(c.path, c.scope) for c, m in found if m.rule.kind is Kind.AWS_KEY and m.role == "access_key_id"}
+    if secret is None or not places:
+        return found
+    return [
+        (c, replace(m, rule=secret, role=secret.role, because="stands beside an AWS access key id"))
+        if m.rule.kind is not Kind.AWS_KEY
+        and m.how is How.NAME
+        and (c.path, c.scope) in places
+        and AWS_SECRET.fullmatch(m.secret.reveal())
+        else (c, m)
+        for c, m in found
+    ]
 
 
 def _finding(candidate: Candidate, match: Match, beside: Sequence[Sibling], key: bytes) -> Finding:
@@ -67,13 +89,13 @@ def _finding(candidate: Candidate, match: Match, beside: Sequence[Sibling], key:
         title=rule.title,
         kind=rule.kind,
         severity=rule.severity,
-        confidence=match.confidence,
+        confidence=_confidence(candidate, match, decided),
         verdict=decided,
         reason=_reason(candidate, match, why),
         path=candidate.path,
         language=candidate.language,
         span=candidate.span,
-        line=candidate.line,
+        line=_line(candidate, match),
         end_line=candidate.end_line,
         column=candidate.column,
         symbol=candidate.symbol,
@@ -99,6 +121,27 @@ def _finding(candidate: Candidate, match: Match, beside: Sequence[Sibling], key:
     )
 
 
+def _confidence(candidate: Candidate, match: Match, decided: Verdict) -> Confidence:
+    """As the match says; a weak word in a test is nobody's password for sure."""
+    if (
+        decided is Verdict.TEST_VALUE
+        and not deployed(candidate)
+        and filters.strength(match.secret.reveal()) is filters.Strength.WEAK
+    ):
+        return min(match.confidence, Confidence.MEDIUM)
+    return match.confidence
+
+
+def _line(candidate: Candidate, match: Match) -> int:
+    """The line on which the credential itself begins, when its literal spans several and is written without escapes."""
+    value = candidate.value.reveal()
+    breaks = value.count("\n")
+    if not breaks or breaks > candidate.end_line - candidate.line:
+        return candidate.line
+    start = max(value.find(match.secret.reveal().lstrip()), 0)
+    return candidate.end_line - value.count("\n", start)
+
+
 def _field(role: str, candidate: Candidate, value: str, key: bytes, part: str = "") -> Field:
     return Field(
         role=role,
@@ -122,7 +165,9 @@ def _parts(candidate: Candidate, match: Match, key: bytes) -> list[Field]:
     if not match.part:
         return []
     parts = shapes.parse(match.shape, candidate.value.reveal())
-    return [_field(p.role, candidate, p.value, key, p.role) for p in parts if p.role in PUBLIC_ROLES and "\0" not in p.value]
+    return [
+        _field(p.role, candidate, p.value, key, p.role) for p in parts if p.role in PUBLIC_ROLES and "\0" not in p.value
+    ]
 
 
 def _beside(match: Match, beside: Iterable[Sibling], key: bytes) -> list[Field]:
@@ -137,4 +182,3 @@ def _reason(candidate: Candidate, match: Match, why: str) -> str:
     if name and not (match.how is How.SINK and candidate.callee and candidate.position is Position.ARGUMENT):
         where = WHERE[candidate.position].format(name)
     return ", ".join(words for words in (where, match.because, why) if words) or match.rule.title
-

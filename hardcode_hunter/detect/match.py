@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from hardcode_hunter import filters, shapes
 from hardcode_hunter.filters import HOLE, Strength
-from hardcode_hunter.model import Candidate, Confidence, LiteralType, Plaintext, Position, Shape, Sink
+from hardcode_hunter.model import Candidate, Confidence, Evaluated, Kind, LiteralType, Plaintext, Position, Shape, Sink
 from hardcode_hunter.ruleset import PARSED_ROLE, PUBLIC_ROLES, Rule, RuleSet
 
 LONGEST = 8192  # characters of a value that is still one credential; a key file in PEM is below
-SURE = ("call", "property", "symbol")
+SHORTEST = 3  # characters of a value for which only its name speaks
 
 
 class How(enum.IntEnum):
@@ -134,12 +134,30 @@ def _certain(candidate: Candidate, value: str, rule: Rule, role: str, words: str
         if inner is None:
             return None if role == PARSED_ROLE or shape is Shape.URL else _whole(candidate, value, rule, role, words)
         keep = role if inner.role == "token" and role != PARSED_ROLE else inner.role
-        return Match(rule, keep, How.SINK, rule.confidence, shape, inner.role, Plaintext(inner.value), _join(words, _shape_words(shape)))
+        return Match(
+            rule,
+            keep,
+            How.SINK,
+            rule.confidence,
+            shape,
+            inner.role,
+            Plaintext(inner.value),
+            _join(words, _shape_words(shape)),
+        )
     return _whole(candidate, value, rule, role, words)
 
 
 def _whole(candidate: Candidate, value: str, rule: Rule, role: str, words: str) -> Match | None:
-    if filters.absent(value) or _only_holes(value):
+    if filters.absent(value) or _only_holes(value) or (filters.prose(value) and value.count(" ") > 1):
+        return None
+    if rule.kind is Kind.AWS_KEY and (filters.metasyntactic(value) or filters.identifier(value)):
+        return None  # what tests give to a client that must have some key
+    called = words.startswith("passed to") and role not in ("password", "passphrase")
+    if called and (
+        filters.placeholder(value)
+        or filters.field_name(role, value)
+        or (filters.test_value(value) and filters.strength(value) is Strength.WEAK)
+    ):
         return None
     confidence = rule.confidence
     if filters.placeholder(value):
@@ -150,7 +168,7 @@ def _whole(candidate: Candidate, value: str, rule: Rule, role: str, words: str) 
 
 def _only_holes(value: str) -> bool:
     """Nothing of a template literal is written here: the value comes from elsewhere."""
-    return HOLE in value or filters.format_string(value) and not filters.strength(value) >= Strength.STRONG
+    return HOLE in value or (filters.format_string(value) and not filters.strength(value) >= Strength.STRONG)
 
 
 # ---------------------------------------------------------------- what it looks like
@@ -164,7 +182,7 @@ def _by_value(candidate: Candidate, value: str, rules: RuleSet) -> Match | None:
         lead, tail = value[:first], value[last:]
         confidence = rule.confidence
         if filters.test_value(text):
-            confidence = Confidence.LOW
+            confidence = Confidence.MEDIUM if deployed(candidate) else Confidence.LOW
         because = f"looks like {_article(rule.title)}"
         if not lead.strip() and not tail.strip():
             return Match(rule, rule.role, How.VALUE, confidence, Shape.WHOLE, "", Plaintext(value), because)
@@ -174,6 +192,11 @@ def _by_value(candidate: Candidate, value: str, rules: RuleSet) -> Match | None:
             return Match(rule, rule.role, How.VALUE, confidence, shape, inner.role, Plaintext(text), because)
         return Match(rule, rule.role, How.VALUE, confidence, Shape.EMBEDDED, "", Plaintext(text), because)
     return None
+
+
+def deployed(candidate: Candidate) -> bool:
+    """Whether the literal is part of a template: even an example in it is what gets deployed."""
+    return candidate.evaluated is Evaluated.DEPLOY and candidate.literal is not LiteralType.TEXT
 
 
 def _repeats(text: str) -> bool:
@@ -186,22 +209,38 @@ def _article(title: str) -> str:
 
 
 def _shape_words(shape: Shape) -> str:
-    return {Shape.URL: "password in a URL", Shape.DSN: "password in a connection string", Shape.ODBC: "password in a connection string", Shape.BASIC: "user and password in a Basic header", Shape.BEARER: "token in a header"}.get(shape, "")
+    return {
+        Shape.URL: "password in a URL",
+        Shape.DSN: "password in a connection string",
+        Shape.ODBC: "password in a connection string",
+        Shape.BASIC: "user and password in a Basic header",
+        Shape.BEARER: "token in a header",
+    }.get(shape, "")
 
 
 def _part(value: str, shape: Shape) -> shapes.Part | None:
     """The secret part of a value of that shape, unless it is filled in at run time or nothing."""
-    for part in shapes.parse(shape, value):
+    parts = shapes.parse(shape, value)
+    said = {part.role: part.value for part in parts}
+    if filters.any_account(said.get("username", ""), said.get("password", ""), said.get("host", "")):
+        return None
+    for part in parts:
         if part.role in shapes.SECRET_PARTS:
             raw = value[part.start : part.end]
-            dull = HOLE in part.value or filters.absent(part.value) or filters.format_string(raw) or (shape is Shape.URL and part.value[:1] == "$")
+            dull = (
+                HOLE in part.value
+                or filters.absent(part.value)
+                or (shape is not Shape.URL and filters.code(part.value))
+                or filters.format_string(raw)
+                or (shape is Shape.URL and part.value[:1] == "$")
+            )
             return None if dull else part
     return None
 
 
 def _by_shape(candidate: Candidate, value: str, rules: RuleSet) -> Match | None:
     shape = shapes.recognise(value)
-    inner = _part(value, shape)
+    inner = _part(value, shape) if shape is not Shape.WHOLE else None
     if inner is None:
         return None
     if shape is Shape.BEARER and filters.strength(inner.value) < Strength.FAIR:
@@ -232,7 +271,9 @@ def _by_shape(candidate: Candidate, value: str, rules: RuleSet) -> Match | None:
 def _documented(value: str) -> bool:
     """A host that stands for any host, as in documentation (RFC 2606)."""
     host = shapes.extract(Shape.URL, value).get("host", "").lower()
-    return host in ("host", "hostname", "server", "example") or host.endswith((".example", "example.com", "example.org", "example.net", ".invalid", ".test"))
+    return host in ("host", "hostname", "server", "example") or host.endswith(
+        (".example", "example.com", "example.org", "example.net", ".invalid", ".test")
+    )
 
 
 # ---------------------------------------------------------------- what it is called
@@ -253,44 +294,83 @@ def named(candidate: Candidate, rules: RuleSet) -> Rule | None:
 
 def _neutral(name: str) -> bool:
     """``value``, ``default``, ``0``: the name of a place, not of a thing."""
-    return name.lower() in ("value", "default", "text", "string", "data", "content", "plain", "literal", "defaultvalue", "default_value") or name.isdigit() or not name
+    return (
+        name.lower()
+        in (
+            "value",
+            "default",
+            "text",
+            "string",
+            "data",
+            "content",
+            "plain",
+            "literal",
+            "defaultvalue",
+            "default_value",
+        )
+        or name.isdigit()
+        or not name
+    )
 
 
 def _by_name(candidate: Candidate, value: str, rules: RuleSet) -> Match | None:
     rule = named(candidate, rules)
     if rule is None or filters.absent(value):
         return None
-    if candidate.literal is LiteralType.INT and (rule.strength != "word" or len(value) < 4):
+    if candidate.literal is LiteralType.INT and (not filters.password_name(candidate.name) or len(value) < 4):
         return None
-    looks = filters.strength(value)
-    if rule.strength != "any" and (looks < LEAST[rule.strength] or _no_credential(candidate, value, rule)):
+    least = _least(candidate, rule)
+    looks = Strength.STRONG if least == "strong" and shapes.decoded_pair(value) else filters.strength(value)
+    if least != "any" and (looks < LEAST[least] or _no_credential(candidate, value, rule, least)):
         return None
-    confidence = _confidence(rule, looks, candidate.position)
+    confidence = _confidence(rule, least, looks, candidate.position)
     if candidate.position is Position.ELEMENT and candidate.name.lower().endswith("s"):
         confidence = Confidence.LOW  # a list of words to try, or of names
     if filters.test_value(value) or filters.placeholder(value):
-        confidence = Confidence.LOW
+        confidence = min(confidence, Confidence.MEDIUM if deployed(candidate) else Confidence.LOW)
     return Match(rule, rule.role, How.NAME, confidence, Shape.WHOLE, "", Plaintext(value))
 
 
-def _no_credential(candidate: Candidate, value: str, rule: Rule) -> bool:
+def _least(candidate: Candidate, rule: Rule) -> str:
+    """The strength that a value needs: any word can be a password, whatever else the rule is about."""
+    return "word" if rule.strength in ("fair", "strong") and filters.password_name(candidate.name) else rule.strength
+
+
+def _no_credential(candidate: Candidate, value: str, rule: Rule, least: str) -> bool:
     text = value.strip()
-    if filters.nullish(text) or filters.format_string(text) or filters.code(text) or filters.hashed(text) or filters.prose(text):
+    if (
+        len(text) < SHORTEST
+        or filters.metasyntactic(text)
+        or (text.isdigit() and filters.sequential(text) and not filters.password_name(candidate.name))
+    ):
         return True
-    if filters.field_name(candidate.name, text):
+    if (
+        filters.nullish(text)
+        or filters.format_string(text)
+        or filters.code(text)
+        or filters.hashed(text)
+        or filters.prose(text)
+    ):
+        return True
+    vendor = rule.precedence >= -1 and least == "word"  # "password" is a live one under MYSQL_PASSWORD
+    if (
+        filters.repeats(candidate.name, text)
+        if vendor and text.lower() in filters.CREDENTIAL_WORDS
+        else filters.field_name(candidate.name, text)
+    ):
         return True
     if filters.placeholder(text) and not filters.default_password(text):
         return True
     if filters.path(text) or filters.plain_url(text):
         return True
-    if rule.strength == "strong" and filters.uuid(text):
+    if least == "strong" and (filters.uuid(text) or candidate.position is Position.COMPARISON):
         return True
-    return rule.strength != "word" and filters.identifier(text)
+    return least != "word" and filters.identifier(text)
 
 
-def _confidence(rule: Rule, looks: Strength, position: Position) -> Confidence:
+def _confidence(rule: Rule, least: str, looks: Strength, position: Position) -> Confidence:
     """Strong values are sure, weak ones are not, and less so in running text."""
-    words = rule.strength in ("any", "word")
+    words = least in ("any", "word")
     if looks is Strength.STRONG or (looks is Strength.FAIR and words):
         found = Confidence.HIGH
     elif looks is Strength.FAIR or words:

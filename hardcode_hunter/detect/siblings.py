@@ -18,17 +18,64 @@ from hardcode_hunter.model import Candidate, Kind, LiteralType
 from hardcode_hunter.ruleset import PUBLIC_ROLES, RuleSet
 
 WORDS = {
-    "username": ("user", "username", "user_name", "login", "uid", "usr", "userid", "user_id", "master_username", "login_name", "access_key_name"),
+    "username": (
+        "user",
+        "username",
+        "user_name",
+        "login",
+        "uid",
+        "usr",
+        "userid",
+        "user_id",
+        "master_username",
+        "login_name",
+        "access_key_name",
+    ),
     "host": ("host", "hostname", "host_name", "server", "address", "addr", "endpoint", "db_host"),
     "port": ("port",),
     "dbname": ("db", "database", "dbname", "db_name", "database_name", "catalog", "initial_catalog", "name"),
-    "client_id": ("client_id", "consumer_key", "app_id", "appid", "application_id", "client_key", "app_key", "clientid"),
+    "client_id": (
+        "client_id",
+        "consumer_key",
+        "app_id",
+        "appid",
+        "application_id",
+        "client_key",
+        "app_key",
+        "clientid",
+    ),
     "account_id": ("account_sid", "account_id", "sid", "account"),
     "engine": ("engine", "dialect", "db_engine", "db_type", "backend", "adapter", "drivername", "driver"),
     "email": ("email",),
 }
 SUFFIXES = {word: role for role, words in WORDS.items() for word in words}
-CREDENTIAL_TAIL = ("password", "passwd", "passphrase", "passwort", "pass", "pwd", "pw", "secret", "token", "key", "api", "apikey", "access", "auth", "credential", "credentials", "client", "consumer", "app", "oauth", "master", "admin", "root", "login", "user")
+CREDENTIAL_TAIL = (
+    "password",
+    "passwd",
+    "passphrase",
+    "passwort",
+    "pass",
+    "pwd",
+    "pw",
+    "secret",
+    "token",
+    "key",
+    "api",
+    "apikey",
+    "access",
+    "auth",
+    "credential",
+    "credentials",
+    "client",
+    "consumer",
+    "app",
+    "oauth",
+    "master",
+    "admin",
+    "root",
+    "login",
+    "user",
+)
 LIBPQ = {"pguser": "username", "pghost": "host", "pgport": "port", "pgdatabase": "dbname", "pghostaddr": "host"}
 ROLES = {
     Kind.DATABASE: ("username", "host", "port", "dbname", "engine", "account_id"),
@@ -57,7 +104,9 @@ class _Row:
 
     def nearest(self, candidate: Candidate) -> Candidate:
         at = bisect_left(self.offsets, candidate.span.start)
-        around = [c for c in self.candidates[max(0, at - 1) : at + 1] if c.path == candidate.path] or self.candidates[:1]
+        around = [c for c in self.candidates[max(0, at - 1) : at + 1] if c.path == candidate.path] or self.candidates[
+            :1
+        ]
         return min(around, key=lambda c: abs(c.span.start - candidate.span.start))
 
 
@@ -96,25 +145,32 @@ def prefix(name: str) -> str:
 class Siblings:
     """Candidates by call, block or namespace, of those that hold a finding."""
 
-    def __init__(self, candidates: Iterable[Candidate], found: Sequence[tuple[Candidate, Match]], rules: RuleSet) -> None:
+    def __init__(
+        self, candidates: Iterable[Candidate], found: Sequence[tuple[Candidate, Match]], rules: RuleSet
+    ) -> None:
         self.rules = rules
         wanted = {key for candidate, match in found if match.rule.kind in ROLES for key in keys(candidate)}
         own = {id(candidate) for candidate, _ in found}
         self.rows: defaultdict[tuple[Key, str, str], _Row] = defaultdict(_Row)
-        for candidate in sorted(candidates, key=lambda c: (c.path, c.span.start)):
-            for key, before, role in self._places(candidate, wanted):
-                if id(candidate) in own and role not in ("client_id", "account_id"):
-                    continue
-                row = self.rows[key, before, role]
-                row.offsets.append(candidate.span.start)
-                row.candidates.append(candidate)
+        placed = [(c, place) for c in candidates for place in self._places(c, wanted)]
+        for candidate, place in sorted(placed, key=lambda row: (row[0].path, row[0].span.start)):
+            if id(candidate) in own and place[2] not in ("client_id", "account_id"):
+                continue
+            row = self.rows[place]
+            row.offsets.append(candidate.span.start)
+            row.candidates.append(candidate)
 
     def _places(self, candidate: Candidate, wanted: set[Key]) -> Iterator[tuple[Key, str, str]]:
         here = (candidate.path, candidate.scope)
         if here in wanted:
             # os.environ.get("DB_HOST", "db.internal") inside a call is that call's host, whatever the variable is called
-            reached = ((candidate.callee, candidate.parameter), *((s.callee, s.parameter) for s in candidate.sinks if (s.path, s.scope) == here))
-            said = next((r for callee, parameter in reached if callee and (r := self.rules.call(callee).get(parameter))), None)
+            reached = (
+                (candidate.callee, candidate.parameter),
+                *((s.callee, s.parameter) for s in candidate.sinks if (s.path, s.scope) == here),
+            )
+            said = next(
+                (r for callee, parameter in reached if callee and (r := self.rules.call(callee).get(parameter))), None
+            )
             if said:
                 yield here, "", said[1]
             elif not (candidate.parameter.startswith("#") and candidate.scope.startswith("call@")):

@@ -5,21 +5,40 @@ from __future__ import annotations
 import re
 
 from hardcode_hunter import filters
-from hardcode_hunter.detect.match import How, Match
+from hardcode_hunter.detect.match import How, Match, deployed
 from hardcode_hunter.model import Candidate, LiteralType, Position, Shape, Verdict
 
 MOVABLE = frozenset({"python", "cloudformation", "terraform"})
 """Languages whose literals can be replaced by a reference to the store."""
 
-_TEST_FOLDER = re.compile(r"(?:^|/)(?:tests?|testing|testsuite|test[-_]?data|test[-_]?(?:utils?|support|helpers?)|unit[-_]?tests?|integration[-_]?tests?|functional[-_]?tests?|specs?|__tests__|fixtures?|mocks?|stubs?|e2e|conformance|benchmarks?)/", re.I)
-_TEST_FILE = re.compile(r"^(?:tests?|conftest|fixtures?|noxfile)[-_.]|^tests?\d*\.|[-_.](?:tests?|spec|mock|fixtures?)\.[a-z]+$|^conftest\.py$|(?:^|[-_])tests?(?:[-_]|\.[a-z]+$)", re.I)
-_DOCUMENT = re.compile(r"(?:^|/)(?:docs?|documentation|examples?|samples?|tutorials?|snippets?)/|\.(?:md|rst|adoc|txt|ipynb)$|(?:^|/)(?:README|CHANGELOG|HISTORY|CONTRIBUTING)[^/]*$", re.I)
-_TEST_SYMBOL = re.compile(r"(?:^|[./])(?:test_\w+|Test[A-Z_]\w*|\w*TestCase|\w*TestConfig\w*|Testing\w*|\w+Tests?|TEST(?:ING)?_\w+|setUp(?:Class|TestData)?)(?=[./]|$)")
-_SEEDS = re.compile(r"(?:^|\.)(?:User|Users|Account|Accounts|Member|Customer|Employee|Person|create_?(?:super_?)?user|add_?user|new_?user|insert_?user|register(?:_?user)?|sign_?up|make_?user|set_password|generate_password_hash|check_password|check_password_hash|hash_password|make_password)$", re.I)
-_SEED_SYMBOL = re.compile(r"(?:^|[./])(?:\w*_)?(?:users?\d*|accounts|members|customers|employees|people|user_?(?:list|db|data|table)|seed\w*)(?=[./\[]|$)", re.I)
+_TEST_FOLDER = re.compile(
+    r"(?:^|/)(?:tests?|testing|testsuite|test[-_]?data|test[-_]?(?:utils?|support|helpers?)|unit[-_]?tests?|integration[-_]?tests?|functional[-_]?tests?|specs?|__tests__|fixtures?|mocks?|stubs?|e2e|conformance|benchmarks?)/",
+    re.I,
+)
+_TEST_FILE = re.compile(
+    r"^(?:tests?|conftest|fixtures?|noxfile)[-_.]|^tests?\d*\.|[-_.](?:tests?|spec|mock|fixtures?)\.[a-z]+$|^conftest\.py$|(?:^|[-_])tests?(?:[-_]|\.[a-z]+$)",
+    re.I,
+)
+_DOCUMENT = re.compile(
+    r"(?:^|/)(?:docs?|documentation|examples?|samples?|tutorials?|snippets?)/|\.(?:md|rst|adoc|txt|ipynb)$|(?:^|/)(?:README|CHANGELOG|HISTORY|CONTRIBUTING)[^/]*$",
+    re.I,
+)
+_TEST_SYMBOL = re.compile(
+    r"(?:^|[./])(?:test_\w+|Test[A-Z_]\w*|\w*TestCase|\w*TestConfig\w*|Testing\w*|\w+Tests?|TEST(?:ING)?_\w+|setUp(?:Class|TestData)?)(?=[./]|$)"
+)
+_SEEDS = re.compile(
+    r"(?:^|\.)(?:User|Users|Account|Accounts|Member|Customer|Employee|Person|create_?(?:super_?)?user|add_?user|new_?user|insert_?user|register(?:_?user)?|sign_?up|make_?user|set_password|generate_password_hash|check_password|check_password_hash|hash_password|make_password)$",
+    re.I,
+)
+_SEED_SYMBOL = re.compile(
+    r"(?:^|[./])(?:\w*_)?(?:users?\d*|accounts|members|customers|employees|people|user_?(?:list|db|data|table)|seed\w*)(?=[./\[]|$)",
+    re.I,
+)
 
 
-_PIPELINE = re.compile(r"(?:^|/)(?:\.github/workflows/|\.gitlab-ci|\.circleci/|\.travis\.|bitbucket-pipelines|azure-pipelines)", re.I)
+_PIPELINE = re.compile(
+    r"(?:^|/)(?:\.github/workflows/|\.gitlab-ci|\.circleci/|\.travis\.|bitbucket-pipelines|azure-pipelines)", re.I
+)
 _SERVICE = re.compile(r"(?:^|[./])services(?=[./])")
 
 
@@ -36,7 +55,7 @@ def verdict(candidate: Candidate, match: Match) -> tuple[Verdict, str]:
         return Verdict.TEST_VALUE, "in a test"
     if _PIPELINE.search(candidate.path) and _SERVICE.search(candidate.symbol):
         return Verdict.TEST_VALUE, "of a service that lives as long as a test run"
-    if match.how is not How.SINK and filters.test_value(match.secret.reveal()):
+    if match.how is not How.SINK and not deployed(candidate) and filters.test_value(match.secret.reveal()):
         return Verdict.TEST_VALUE, "made of test words"
     why = _stays(candidate, match)
     return (Verdict.REPORT, why) if why else (Verdict.MIGRATE, "")
@@ -64,8 +83,13 @@ def _aws(candidate: Candidate) -> bool:
     """Whether Terraform uses the value for AWS, or for nothing that says otherwise."""
     resources = [candidate.resource, *(s.resource for s in candidate.sinks)]
     named = [r for r in resources if r]
-    return not named or any(r.startswith("aws") or r in ("provider", "module", "helm_release", "kubernetes_secret") for r in named)
+    return not named or any(
+        r.startswith(("aws", "provider.aws", "backend.s3", "module", "kubernetes", "helm")) for r in named
+    )
 
 
 def _seeds(candidate: Candidate) -> bool:
-    return bool(_SEEDS.search(candidate.callee) or (candidate.position is Position.ITEM and _SEED_SYMBOL.search(candidate.symbol)))
+    return bool(
+        _SEEDS.search(candidate.callee)
+        or (candidate.position is Position.ITEM and _SEED_SYMBOL.search(candidate.symbol))
+    )

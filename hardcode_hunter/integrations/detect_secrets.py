@@ -49,10 +49,13 @@ def detectors() -> tuple[Detector, ...]:
     for info in pkgutil.iter_modules(plugins.__path__):
         module = importlib.import_module(f"{plugins.__name__}.{info.name}")
         for value in vars(module).values():
-            if not (isinstance(value, type) and issubclass(value, RegexBasedDetector)) or value.__module__ != module.__name__:
+            if (
+                not (isinstance(value, type) and issubclass(value, RegexBasedDetector))
+                or value.__module__ != module.__name__
+            ):
                 continue
-            denylist = value.__dict__.get("denylist", ())
-            if isinstance(denylist, (list, tuple)) and value.secret_type not in NOT_VALUES:
+            kind, denylist = value.__dict__.get("secret_type"), value.__dict__.get("denylist")
+            if isinstance(kind, str) and isinstance(denylist, list | tuple) and kind not in NOT_VALUES:
                 patterns = tuple(p.pattern for p in denylist if not p.flags & re.VERBOSE)
-                found[value.secret_type] = Detector(value.secret_type, patterns)
+                found[kind] = Detector(kind, patterns)
     return tuple(found[kind] for kind in sorted(found))

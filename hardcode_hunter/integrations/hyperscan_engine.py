@@ -57,7 +57,12 @@ def finder(words: Sequence[bytes], cache: Path | None = None) -> Callable[[bytes
 def _compiled(hyperscan: Any, words: Sequence[bytes], cache: Path | None) -> Any:
     database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
     expressions = [re.escape(word) for word in words]
-    database.compile(expressions=expressions, ids=list(range(len(words))), elements=len(words), flags=[hyperscan.HS_FLAG_CASELESS] * len(words))
+    database.compile(
+        expressions=expressions,
+        ids=list(range(len(words))),
+        elements=len(words),
+        flags=[hyperscan.HS_FLAG_CASELESS] * len(words),
+    )
     if cache is not None:
         _keep(cache, _name(hyperscan, words), hyperscan.dumpb(database))
     return database

@@ -9,20 +9,47 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from hardcode_hunter import __version__
 from hardcode_hunter.errors import UsageError
 from hardcode_hunter.integrations import detect_secrets
 from hardcode_hunter.ruleset import compiled as store
 from hardcode_hunter.ruleset import linear
-from hardcode_hunter.ruleset.rule import PARSED_ROLE, PUBLIC_ROLES, SECRET_ROLES, Call, Rule, Sample, Value, from_row, to_row
-from hardcode_hunter.ruleset.rules import FirstPass, RuleSet
+from hardcode_hunter.ruleset.rule import (
+    PARSED_ROLE,
+    PUBLIC_ROLES,
+    SECRET_ROLES,
+    Call,
+    Rule,
+    Sample,
+    Value,
+    from_row,
+    to_row,
+)
+from hardcode_hunter.ruleset.rules import FirstPass, RuleSet, first_pass_from, first_pass_row
 
-__all__ = ["PARSED_ROLE", "PUBLIC_ROLES", "SECRET_ROLES", "Call", "FirstPass", "Rule", "RuleSet", "Sample", "Value", "compile_rules", "compiled_document", "home", "load", "with_files", "with_samples"]
+__all__ = [
+    "PARSED_ROLE",
+    "PUBLIC_ROLES",
+    "SECRET_ROLES",
+    "Call",
+    "FirstPass",
+    "Rule",
+    "RuleSet",
+    "Sample",
+    "Value",
+    "compile_rules",
+    "compiled_document",
+    "home",
+    "load",
+    "with_files",
+    "with_samples",
+]
 
 PACKAGE = Path(__file__).parent.parent
 DATA = PACKAGE / "languages" / "data"
-FORMAT = "1"  # of the compiled set
+FORMAT = "2"  # of the compiled set
 
 
 def home() -> Path:
@@ -48,12 +75,16 @@ def _load(folders: tuple[Path, ...], key: str) -> RuleSet:
         rows = store.load(path, key)
         if rows is not None:
             try:
-                return RuleSet(tuple(from_row(row) for row in rows))
+                return RuleSet([from_row(row) for row in rows["rules"]], first_pass_from(rows["first_pass"]))
             except (KeyError, TypeError, ValueError, AttributeError):
                 continue  # another program wrote there: compile again
     rules = compile_rules(folders)
-    store.save(key, [to_row(rule) for rule in rules.rules])
+    store.save(key, _rows(rules))
     return rules
+
+
+def _rows(rules: RuleSet) -> dict[str, Any]:
+    return {"rules": [to_row(rule) for rule in rules.rules], "first_pass": first_pass_row(rules.first_pass)}
 
 
 def _key(folders: Sequence[Path]) -> str:
@@ -62,7 +93,7 @@ def _key(folders: Sequence[Path]) -> str:
 
 def compiled_document(folder: Path) -> bytes:
     """What a wheel ships as ``_rules/compiled.json`` beside the rule files of ``folder``."""
-    return store.document(_key([folder]), [to_row(rule) for rule in compile_rules([folder]).rules])
+    return store.document(_key([folder]), _rows(compile_rules([folder])))
 
 
 def with_samples(folders: Iterable[Path]) -> tuple[Rule, ...]:
@@ -77,7 +108,9 @@ def with_samples(folders: Iterable[Path]) -> tuple[Rule, ...]:
             raise UsageError(f"{folder}: holds no rules; give a folder with *.yaml rule files")
         for rule in rules:
             if rule.id in found:
-                raise UsageError(f"{folder}: rule '{rule.id}' is defined twice, in {found[rule.id].source} and {rule.source}; rename one")
+                raise UsageError(
+                    f"{folder}: rule '{rule.id}' is defined twice, in {found[rule.id].source} and {rule.source}; rename one"
+                )
             found[rule.id] = rule
     return tuple(found.values())
 
@@ -131,4 +164,4 @@ def _value(pattern: str) -> Iterable[Value]:
     except linear.NotLinear:
         return
     if words:
-        yield Value(bounded, tuple(sorted(words)))
+        yield Value(bounded, tuple(sorted(words)), least=linear.least(bounded))

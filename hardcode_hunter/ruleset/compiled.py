@@ -21,7 +21,9 @@ def key(folders: Iterable[Path], *also: str) -> str:
         for path in sorted(folder.rglob("*")):
             if path.suffix in (".yaml", ".yml", ".json") and path.name != "compiled.json" and path.is_file():
                 data = path.read_bytes()
-                digest.update(f"\0{path.relative_to(folder).as_posix()}\0{len(data)}\0".encode("utf-8", "surrogateescape") + data)
+                digest.update(
+                    f"\0{path.relative_to(folder).as_posix()}\0{len(data)}\0".encode("utf-8", "surrogateescape") + data
+                )
     return digest.hexdigest()
 
 
@@ -36,7 +38,11 @@ def load(path: Path, wanted: str) -> Any:
     """What :func:`save` wrote under the same key; ``None`` when it is absent, broken, of another key or could be another user's work."""
     try:
         about = path.stat()
-        if hasattr(os, "getuid") and path.parent == folder() and (about.st_uid != os.getuid() or about.st_mode & (stat.S_IWGRP | stat.S_IWOTH)):
+        if (
+            hasattr(os, "getuid")
+            and path.parent == folder()
+            and (about.st_uid != os.getuid() or about.st_mode & (stat.S_IWGRP | stat.S_IWOTH))
+        ):
             return None
         document = json.loads(path.read_bytes())
     except (OSError, ValueError):

@@ -18,7 +18,21 @@ from hardcode_hunter.ruleset.samples import expand
 
 ROLES = SECRET_ROLES | PUBLIC_ROLES | {PARSED_ROLE}
 STRENGTHS = ("any", "word", "fair", "strong")
-REQUIRED = ("id", "title", "description", "severity", "kind", "confidence", "match", "role", "store", "rotation", "references", "examples", "near_misses")
+REQUIRED = (
+    "id",
+    "title",
+    "description",
+    "severity",
+    "kind",
+    "confidence",
+    "match",
+    "role",
+    "store",
+    "rotation",
+    "references",
+    "examples",
+    "near_misses",
+)
 OPTIONAL = ("engine", "strength", "precedence", "covers")
 MATCH = ("calls", "names", "not_names", "symbols", "values", "properties", "properties_from", "schemes")
 DATA = Path(__file__).parent.parent / "languages" / "data"
@@ -59,7 +73,9 @@ class _Place:
         names = sorted(known)
         if value not in names:
             near = difflib.get_close_matches(str(value), names, 1)
-            self.refuse(f"is no known value; {f'did you mean {near[0]!r}?' if near else 'use one of ' + ', '.join(names)}")
+            self.refuse(
+                f"is no known value; {f'did you mean {near[0]!r}?' if near else 'use one of ' + ', '.join(names)}"
+            )
         return str(value)
 
     def enum(self, value: Any, kind: type[E]) -> E:
@@ -196,11 +212,15 @@ FRAGMENTS = {
 
 
 def _names(place: _Place, value: Any) -> tuple[str, ...]:
-    patterns = tuple(re.sub(r"\{([a-z_]+)\}", lambda m: FRAGMENTS.get(m.group(1), m.group()), text) for text in place.texts(value))
+    patterns = tuple(
+        re.sub(r"\{([a-z_]+)\}", lambda m: FRAGMENTS.get(m.group(1), m.group()), text) for text in place.texts(value)
+    )
     for number, pattern in enumerate(patterns):
         _linear(place.at(number), pattern, bounded=False)
         if not linear.required(pattern, "_"):
-            place.at(number).refuse("has no word that every match holds: the first pass could not find it; split it or make it narrower")
+            place.at(number).refuse(
+                "has no word that every match holds: the first pass could not find it; split it or make it narrower"
+            )
     return patterns
 
 
@@ -213,10 +233,19 @@ def _values(place: _Place, rows: Any) -> tuple[Value, ...]:
         row = {"regex": row} if isinstance(row, str) else row
         here.keys(row, ("regex",), ("keywords", "edges"))
         _linear(here, here.at("regex").text(row["regex"]))
-        words = here.at("keywords").texts(row["keywords"]) if "keywords" in row else sorted(linear.required(row["regex"]))
+        words = (
+            here.at("keywords").texts(row["keywords"]) if "keywords" in row else sorted(linear.required(row["regex"]))
+        )
         if not words or any(len(word) < 2 for word in words):
             here.refuse("has no word that every match holds: the first pass could not find it; give keywords")
-        found.append(Value(row["regex"], tuple(word.lower() for word in words), row.get("edges", True) is not False))
+        found.append(
+            Value(
+                row["regex"],
+                tuple(word.lower() for word in words),
+                row.get("edges", True) is not False,
+                linear.least(row["regex"]),
+            )
+        )
     return tuple(found)
 
 
@@ -231,7 +260,9 @@ def _properties(place: _Place, value: Any) -> tuple[str, ...]:
     found = place.texts(value)
     for number, name in enumerate(found):
         if not re.fullmatch(r"(?:[A-Za-z0-9]+::[A-Za-z0-9]+::[A-Za-z0-9]+|[a-z][a-z0-9_]+)\.[\w.-]+", name):
-            place.at(number).refuse("must be a resource type and a property, such as AWS::RDS::DBInstance.MasterUserPassword or aws_db_instance.password")
+            place.at(number).refuse(
+                "must be a resource type and a property, such as AWS::RDS::DBInstance.MasterUserPassword or aws_db_instance.password"
+            )
     return found
 
 
@@ -252,9 +283,13 @@ def _samples(place: _Place, rows: Any) -> tuple[Sample, ...]:
     for number, row in enumerate(rows):
         here = place.at(number)
         here.keys(row, ("language", "text"), ("path", "expect"))
-        expect = here.at("expect").keys(row.get("expect", {}), (), ("role", "symbol", "line", "verdict", "confidence", "rule", "fields", "engine"))
+        expect = here.at("expect").keys(
+            row.get("expect", {}), (), ("role", "symbol", "line", "verdict", "confidence", "rule", "fields", "engine")
+        )
         if "verdict" in expect:
             here.at("expect.verdict").enum(expect["verdict"], Verdict)
-        text = row["text"] if isinstance(row["text"], str) and row["text"].strip() else here.at("text").text(row["text"])
+        text = (
+            row["text"] if isinstance(row["text"], str) and row["text"].strip() else here.at("text").text(row["text"])
+        )
         found.append(Sample(here.at("language").text(row["language"]), expand(text), row.get("path", ""), dict(expect)))
     return tuple(found)

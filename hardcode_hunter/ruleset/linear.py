@@ -257,6 +257,11 @@ def _required(items: Sequence[Item], separators: str, prefer: tuple[str, ...]) -
     return max(options, key=worth, default=None)
 
 
+def least(pattern: str) -> int:
+    """The number of characters of the shortest match."""
+    return int(parser.parse(pattern).getwidth()[0])
+
+
 def with_bounds(pattern: str, most: int = 512) -> str:
     """The same pattern with an upper bound on each repeat that had none: for patterns that come from elsewhere."""
     out, at, in_class = [], 0, False

@@ -8,9 +8,11 @@ from typing import Any
 
 from hardcode_hunter.model import Confidence, Home, Kind, Severity
 
-SECRET_ROLES = frozenset(
-    ["password", "passphrase", "secret", "secret_key", "token", "refresh_token", "api_key", "api_secret", "private_key", "client_secret", "signing_key", "encryption_key", "access_key_id", "secret_access_key", "session_token", "connection_string", "webhook_url", "account_key", "salt", "cookie", "license_key", "signature"]
-)
+SECRET_ROLES = frozenset([
+    "password", "passphrase", "secret", "secret_key", "token", "refresh_token", "api_key", "api_secret",
+    "private_key", "client_secret", "signing_key", "encryption_key", "access_key_id", "secret_access_key",
+    "session_token", "connection_string", "webhook_url", "account_key", "salt", "cookie", "license_key", "signature",
+])  # fmt: skip
 """Keys of a secret whose values are findings of their own."""
 PUBLIC_ROLES = frozenset(["username", "host", "port", "dbname", "client_id", "account_id", "engine", "email"])
 """Keys of a secret whose values stand beside a credential and are moved with it."""
@@ -32,11 +34,13 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A linear pattern of a value. ``keywords`` are lower-case words of which each match holds one; at ``edges`` no word character follows on."""
+    """A linear pattern of a value. ``keywords`` are lower-case words of which each match holds one; at ``edges`` no word character follows on;
+    no match is shorter than ``least``."""
 
     regex: str
     keywords: tuple[str, ...] = ()
     edges: bool = True
+    least: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +96,7 @@ def to_row(rule: Rule) -> dict[str, Any]:
         if each.name == "calls":
             value = [[c.callee, {role: list(p) for role, p in c.roles.items()}, c.documentation] for c in value]
         elif each.name == "values":
-            value = [[v.regex, list(v.keywords), v.edges] for v in value]
+            value = [[v.regex, list(v.keywords), v.edges, v.least] for v in value]
         elif each.name == "confidence":
             value = value.label
         row[each.name] = list(value) if isinstance(value, tuple) else value
@@ -105,6 +109,11 @@ def from_row(row: Mapping[str, Any]) -> Rule:
     plain["severity"], plain["kind"] = Severity(row["severity"]), Kind(row["kind"])
     plain["confidence"] = Confidence[row["confidence"].upper()]
     plain["home"] = Home(row.get("home", Home.SECRETS_MANAGER))
-    plain["calls"] = tuple(Call(callee, {role: tuple(p) for role, p in roles.items()}, page) for callee, roles, page in row.get("calls", ()))
-    plain["values"] = tuple(Value(regex, tuple(words), edges) for regex, words, edges in row.get("values", ()))
+    plain["calls"] = tuple(
+        Call(callee, {role: tuple(p) for role, p in roles.items()}, page)
+        for callee, roles, page in row.get("calls", ())
+    )
+    plain["values"] = tuple(
+        Value(regex, tuple(words), edges, least) for regex, words, edges, least in row.get("values", ())
+    )
     return Rule(**plain)

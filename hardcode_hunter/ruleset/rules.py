@@ -6,10 +6,12 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from hardcode_hunter.filters import normalise, public_name
+from hardcode_hunter.model import Kind
 from hardcode_hunter.ruleset import linear
-from hardcode_hunter.ruleset.rule import Rule
+from hardcode_hunter.ruleset.rule import Rule, Value
 
 Role = tuple[Rule, str]
 COMMON = ("pass", "pwd", "pw", "secret", "token", "key", "auth", "cred", "cookie")
@@ -33,24 +35,50 @@ class FirstPass:
     patterns: Mapping[bytes, tuple[bytes, ...]] = field(default_factory=dict)
 
 
+def first_pass_row(first_pass: FirstPass) -> Any:
+    """The words as JSON values; Latin-1, because a word is bytes."""
+
+    def texts(words: Iterable[bytes]) -> list[str]:
+        return [word.decode("latin-1") for word in words]
+
+    return [
+        texts(first_pass.words),
+        *(
+            {k.decode("latin-1"): texts(v) for k, v in each.items()}
+            for each in (first_pass.beside, first_pass.patterns)
+        ),
+    ]
+
+
+def first_pass_from(row: Any) -> FirstPass:
+    """The inverse of :func:`first_pass_row`."""
+    words, beside, patterns = row
+    maps = (
+        {k.encode("latin-1"): tuple(w.encode("latin-1") for w in v) for k, v in each.items()}
+        for each in (beside, patterns)
+    )
+    return FirstPass(tuple(w.encode("latin-1") for w in words), *maps)
+
+
 class RuleSet:
     """Rules in the order in which they are asked: by ``precedence``, then as they stand in the files."""
 
-    def __init__(self, rules: Iterable[Rule]) -> None:
+    def __init__(self, rules: Iterable[Rule], first_pass: FirstPass | None = None) -> None:
         self.rules: tuple[Rule, ...] = tuple(sorted(rules, key=lambda r: -r.precedence))
         self._ids = {rule.id: rule for rule in self.rules}
         self._calls: defaultdict[str, dict[str, Role]] = defaultdict(dict)
         self._properties: defaultdict[str, dict[str, Rule]] = defaultdict(dict)
         self._symbols: defaultdict[str, list[tuple[str, Rule]]] = defaultdict(list)
         self._schemes: dict[str, Rule] = {}
-        self._values: list[tuple[tuple[str, ...], str, bool, Rule]] = []
+        self._values: list[tuple[Value, Rule]] = []
         for rule in self.rules:
             self._index(rule)
+        self._least = min((value.least for value, _ in self._values), default=0)
         self._patterns: dict[str, re.Pattern[str]] = {}
         self._names: re.Pattern[str] | None = None
         self._named = [(rule, pattern) for rule in self.rules for pattern in rule.names]
         self._known_names: dict[str, Rule | None] = {}
-        self._first_pass: FirstPass | None = None
+        self._first_pass = first_pass
 
     def _index(self, rule: Rule) -> None:
         for call in rule.calls:
@@ -58,14 +86,14 @@ class RuleSet:
                 for parameter in parameters:
                     self._calls[call.callee].setdefault(parameter, (rule, role))
         for name in rule.properties:
-            resource, _, path = name.partition(".")
+            resource, path = split_property(name)
             self._properties[resource].setdefault(path, rule)
         for symbol in rule.symbols:
             self._symbols[symbol.rpartition(".")[2]].append((symbol, rule))
         for scheme in rule.schemes:
             self._schemes.setdefault(scheme, rule)
         for value in rule.values:
-            self._values.append((value.keywords, value.regex, value.edges, rule))
+            self._values.append((value, rule))
 
     @property
     def first_pass(self) -> FirstPass:
@@ -76,6 +104,10 @@ class RuleSet:
     def rule(self, id: str) -> Rule:
         """The rule called ``id``. Raises ``KeyError``."""
         return self._ids[id]
+
+    def of(self, kind: Kind, role: str) -> Rule | None:
+        """The first rule for that role in that kind of credential."""
+        return next((rule for rule in self.rules if rule.kind is kind and rule.role == role), None)
 
     def get(self, id: str) -> Rule | None:
         return self._ids.get(id)
@@ -96,7 +128,9 @@ class RuleSet:
             return known[path]
         last = path.rpartition(".")[2]
         if "." in path or last.lower() in VAGUE:
-            return next((rule for each, rule in known.items() if each.endswith("." + path)), None) if "." in path else None
+            return (
+                next((rule for each, rule in known.items() if each.endswith("." + path)), None) if "." in path else None
+            )
         return next((rule for each, rule in known.items() if each.rpartition(".")[2] == last), None)
 
     def symbol(self, symbol: str) -> Rule | None:
@@ -132,16 +166,16 @@ class RuleSet:
 
     def values(self, value: str) -> Iterator[tuple[Rule, int, int]]:
         """Every match of a value pattern in ``value``, rule by rule. Patterns are tried only where one of their words occurs."""
+        size = len(value)
+        if size < self._least:
+            return
         lower = value.lower()
-        for keywords, regex, edges, rule in self._values:
-            for keyword in keywords:
-                if keyword in lower:
-                    break
-            else:
+        for pattern, rule in self._values:
+            if size < pattern.least or not any(word in lower for word in pattern.keywords):
                 continue
-            for match in self._pattern(regex).finditer(value):
+            for match in self._pattern(pattern.regex).finditer(value):
                 first, last = match.span(1) if match.lastindex else match.span()
-                if not edges or _stands_alone(value, first, last):
+                if not pattern.edges or _stands_alone(value, first, last):
                     yield rule, first, last
 
     def _pattern(self, regex: str) -> re.Pattern[str]:
@@ -150,6 +184,15 @@ class RuleSet:
         except KeyError:
             compiled = self._patterns[regex] = re.compile(regex)
             return compiled
+
+
+def split_property(name: str) -> tuple[str, str]:
+    """Resource type and dotted path: ``aws_db_instance.password``, ``provider.aws.secret_key``."""
+    first, _, rest = name.partition(".")
+    if first in ("provider", "backend", "data"):
+        second, _, rest = rest.partition(".")
+        return f"{first}.{second}", rest
+    return first, rest
 
 
 def _plain(pattern: str) -> str:
@@ -183,14 +226,18 @@ def _first_pass(rules: Sequence[Rule]) -> FirstPass:
             else:
                 beside[root.partition(".")[0] or last].add(last)
         for name in rule.properties:
-            resource, _, path = name.lower().partition(".")
-            beside[resource].add(path.rpartition(".")[2])
+            resource, path = split_property(name.lower())
+            beside[resource.rpartition(".")[2]].add(path.rpartition(".")[2])
     fewest = _shortest(words)
     kept = {root: _shortest(w for w in last if not any(f in w for f in fewest)) for root, last in beside.items()}
     return FirstPass(
         tuple(word.encode() for word in fewest),
         {root.encode(): tuple(w.encode() for w in last) for root, last in sorted(kept.items()) if last},
-        {word.encode(): tuple(sorted(p.encode() for p in each)) for word, each in sorted(patterns.items()) if not any(f in word for f in fewest)},
+        {
+            word.encode(): tuple(sorted(p.encode() for p in each))
+            for word, each in sorted(patterns.items())
+            if not any(f in word for f in fewest)
+        },
     )
 
 

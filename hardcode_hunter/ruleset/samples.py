@@ -45,7 +45,10 @@ def _one(sample: str) -> str:
     if head == "pem":
         return _pem(rest[0], int(rest[1]) if len(rest) > 1 else 0)
     if head == "jwt":
-        parts = [base64.urlsafe_b64encode(t).rstrip(b"=").decode() for t in (b'{"alg":"HS256","typ":"JWT"}', b'{"sub":"4711","name":"Harbour Office","iat":1516239022}')]
+        parts = [
+            base64.urlsafe_b64encode(t).rstrip(b"=").decode()
+            for t in (b'{"alg":"HS256","typ":"JWT"}', b'{"sub":"4711","name":"Harbour Office","iat":1516239022}')
+        ]
         return ".".join([*parts, characters("base64url", 43, sample)])
     if head == "crc":
         body = characters("alnum", int(rest[1]), sample)
@@ -67,7 +70,9 @@ def _parts(parts: list[str], seed: str) -> Iterator[str]:
 def characters(alphabet: str, count: int, seed: str) -> str:
     """``count`` characters of an alphabet, the same for the same seed; every kind of character of the alphabet is among the first ones."""
     letters = ALPHABETS[alphabet]
-    groups = [[c for c in letters if c in kind] for kind in (string.ascii_lowercase, string.digits, string.ascii_uppercase)]
+    groups = [
+        [c for c in letters if c in kind] for kind in (string.ascii_lowercase, string.digits, string.ascii_uppercase)
+    ]
     picked: list[str] = []
     block = 0
     stream = b""
