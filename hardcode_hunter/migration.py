@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from hardcode_hunter import apply as applying
-from hardcode_hunter import discover, pipeline, planfile, state
+from hardcode_hunter import binding, discover, pipeline, planfile, state
 from hardcode_hunter import plan as planning
 from hardcode_hunter import rewrite as rewriting
 from hardcode_hunter import undo as undoing
@@ -92,7 +92,7 @@ def make(root: Path, paths: Sequence[Path], settings: Settings, wish: planning.W
     kinds = load("rotations", Rotation)
     plan = planning.make(scan.findings, reading.sources, pipeline.languages(), kinds, wish, root.name, previous, done)
     plan = _with_differing_values(plan, reading)
-    planning.validate(plan, load("retrievers", Retriever), kinds)
+    binding.validate(plan, load("retrievers", Retriever), kinds)
     tree = Tree(root, scan, reading, plan, done)
     preview = rewrite(tree, plan)
     known = {s.finding for s in plan.skips}
@@ -103,15 +103,15 @@ def make(root: Path, paths: Sequence[Path], settings: Settings, wish: planning.W
 def open_tree(root: Path, settings: Settings, progress: pipeline.Progress | None = None) -> Tree:
     """The plan in ``root``, bound to the tree as it is now. Raises ``UsageError`` for a malformed plan, ``StaleError`` for a changed tree."""
     plan = planfile.load(root / planfile.PLAN_FILE)
-    planning.validate(plan, load("retrievers", Retriever), load("rotations", Rotation))
+    binding.validate(plan, load("retrievers", Retriever), load("rotations", Rotation))
     scan, reading = pipeline.scan([root], settings, root, progress)
     done = _done(root)
     candidates: dict[str, list[Candidate]] = {path: [] for path in plan.files}
     for candidate in reading.candidates:
         if candidate.path in candidates:
             candidates[candidate.path].append(candidate)
-    planning.check(plan, {p: (reading.sources[p], rows) for p, rows in candidates.items() if p in reading.sources}, done)
-    return Tree(root, scan, reading, planning.bind(plan, {f.id: f for f in scan.findings}), done)
+    binding.check(plan, {p: (reading.sources[p], rows) for p, rows in candidates.items() if p in reading.sources}, done)
+    return Tree(root, scan, reading, binding.bind(plan, {f.id: f for f in scan.findings}), done)
 
 
 def _done(root: Path) -> frozenset[str]:
@@ -243,7 +243,7 @@ def apply(tree: Tree, *, offline: bool, confirm: Confirm, account: str = "", tie
     with state.open_state(tree.root) as opened, opened.lock():
         journal, escrow = Journal(opened), Escrow(opened)
         values = live_values(tree)
-        infrastructure = generate(open_plan, enable_rotation=rotating(journal)) if open_plan.secrets else ()
+        infrastructure = generate(tree.plan, enable_rotation=rotating(journal)) if open_plan.secrets else ()
         outcomes.written += _write(tree, infrastructure, journal, escrow, values)
         if offline:
             moving = {r.secret for r in tree.plan.replacements}

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from hardcode_hunter import binding, planfile
 from hardcode_hunter import plan as planning
-from hardcode_hunter import planfile
 from hardcode_hunter.errors import StaleError, UsageError
 from hardcode_hunter.model import (
     Candidate,
@@ -243,18 +243,18 @@ def test_a_changed_file_makes_the_plan_stale_and_a_changed_value_does_not() -> N
     source, candidate = source_and_candidate(b'MAIL_PASSWORD = "one"\n', Span(16, 21))
     row = replace(finding("a.py:1", "MAIL_PASSWORD"), span=Span(16, 21), fields=())
     plan = planning.make([row], {"a.py": source}, LANGUAGES, ROTATIONS, planning.Wish(), "shop")
-    planning.check(plan, {"a.py": (source, [candidate])}, frozenset())
+    binding.check(plan, {"a.py": (source, [candidate])}, frozenset())
     longer, moved = source_and_candidate(b'MAIL_PASSWORD = "another"\n', Span(16, 25))
-    planning.check(plan, {"a.py": (longer, [moved])}, frozenset())
+    binding.check(plan, {"a.py": (longer, [moved])}, frozenset())
     other, same = source_and_candidate(b'MAIL_PASSWORD = "one" \n', Span(16, 21))
     with pytest.raises(StaleError, match=r"a\.py"):
-        planning.check(plan, {"a.py": (other, [same])}, frozenset())
+        binding.check(plan, {"a.py": (other, [same])}, frozenset())
     with pytest.raises(StaleError, match=r"a\.py"):
-        planning.check(plan, {}, frozenset())
-    planning.check(plan, {"a.py": (other, [same])}, frozenset({"a.py"}))
+        binding.check(plan, {}, frozenset())
+    binding.check(plan, {"a.py": (other, [same])}, frozenset({"a.py"}))
 
 
 @pytest.mark.parametrize(("change", "words"), [({"retriever": "helpr"}, "did you mean 'helper'"), ({"retriever": ""}, "'retriever'")])
 def test_a_plan_that_names_what_is_not_there_is_refused(change: dict[str, str], words: str) -> None:
     with pytest.raises(UsageError, match=words):
-        planning.validate(replace(made(finding("a.py:1", "MAIL_PASSWORD")), **change), ["helper", "boto3"], ROTATIONS)  # type: ignore[arg-type]
+        binding.validate(replace(made(finding("a.py:1", "MAIL_PASSWORD")), **change), ["helper", "boto3"], ROTATIONS)  # type: ignore[arg-type]
