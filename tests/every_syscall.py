@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 from tests.killing import folder_in_memory
-from tests.test_apply import Tree, applied, each_old_or_new, untouched
+from tests.legacy_tree import Tree, applied, each_old_or_new, untouched
 
 CALLS = "write openat fsync rename renameat renameat2 link linkat unlink unlinkat mkdir mkdirat rmdir fchmod fchown ftruncate fsetxattr"
 

@@ -1,9 +1,8 @@
-"""Writing changes: each file old or new, whatever happens, and nothing written that was not planned."""
+"""Writing changes: nothing is written that was not planned, and nobody's work is lost."""
 
 from __future__ import annotations
 
 import errno
-import itertools
 import os
 import socket
 import stat
@@ -12,100 +11,18 @@ from pathlib import Path
 
 import pytest
 
-from hardcode_hunter import apply, wholefile
-from hardcode_hunter.apply import Applied, obstructions, write_changes
-from hardcode_hunter.errors import HardcodeHunterError, Refused, StaleError
+from hardcode_hunter import wholefile
+from hardcode_hunter.apply import obstructions
+from hardcode_hunter.errors import Refused, StaleError
 from hardcode_hunter.escrow import Escrow
 from hardcode_hunter.journal import Journal
-from hardcode_hunter.model import Change, Edit, Plaintext, Span, content_hash
-from hardcode_hunter.state import State, open_state
-from hardcode_hunter.undo import undo
-from tests.killing import fails_at, folder_in_memory, killed_at, steps_of
-
-CANARY = "hunter-orders-2019"
-HIDDEN = (Plaintext(CANARY),)
-HELPER = b"def get():\n    ...\n"
-FILES = {
-    "settings.py": f'HOST = "db"\r\nPASSWORD = "{CANARY}"\r\n'.encode(),
-    "src/mail.py": b"\xef\xbb\xbf# -*- coding: utf-8 -*-\nKEY = '" + CANARY.encode() + b"'  # no line feed at the end",
-    "deploy/stack.yaml": f"Password: {CANARY}\n".encode("latin-1") + b"# caf\xe9\n",
-}
-
-
-def change(path: str, data: bytes) -> Change:
-    """Takes the value out of ``data`` and puts something of another length in its place."""
-    start = data.index(CANARY.encode())
-    return Change(path, content_hash(data), (Edit(Span(start, start + len(CANARY)), b"{{fetched}}"),))
-
-
-CHANGES = [
-    *(change(path, data) for path, data in FILES.items()),
-    Change.creation("src/shop/store/secrets.py", HELPER),
-    Change.creation("migration/db.template.yaml", b"Resources: {}\n"),
-]
-CREATED = {c.path: c.result(b"") for c in CHANGES if c.before is None}
-REWRITTEN = {c.path: c.result(FILES[c.path]) for c in CHANGES if c.before is not None}
-
-
-class Tree:
-    """A tree with its state. ``apply`` and ``undo`` open and lock the state as the commands do."""
-
-    def __init__(self, folder: Path, files: dict[str, bytes] = FILES) -> None:
-        self.root, self.environ = folder / "shop", {"XDG_STATE_HOME": str(folder / "state")}
-        self.root.mkdir(parents=True)
-        for path, data in files.items():
-            file = self.root / path
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(data)
-            file.chmod(0o640 if path.endswith(".yaml") else 0o755)
-
-    def state(self) -> State:
-        return open_state(self.root, self.environ)
-
-    def apply(self, changes: list[Change] = CHANGES, **more: object) -> Applied:
-        with self.state() as state, state.lock():
-            return write_changes(self.root, changes, Journal(state), Escrow(state), hidden=HIDDEN, **more)  # type: ignore[arg-type]
-
-    def undo(self) -> None:
-        with self.state() as state, state.lock():
-            undo(self.root, Journal(state), Escrow(state))
-
-    def files(self) -> dict[str, bytes]:
-        found = sorted(p for p in self.root.rglob("*") if p.is_file())
-        return {p.relative_to(self.root).as_posix(): p.read_bytes() for p in found}
-
-    def modes(self) -> dict[str, int]:
-        return {path: stat.S_IMODE((self.root / path).stat().st_mode) for path in self.files()}
-
-    def leftovers(self) -> list[str]:
-        return [p.name for p in self.root.rglob(".hh-*")]
-
-
-def applied() -> dict[str, bytes]:
-    return dict(sorted((REWRITTEN | CREATED).items()))
-
-
-def untouched() -> dict[str, bytes]:
-    return dict(sorted(FILES.items()))
-
-
-def each_old_or_new(tree: Tree) -> None:
-    """No file is anything but what it was or what it is to be; temporary files are the only strangers."""
-    for path, data in tree.files().items():
-        if not path.rpartition("/")[2].startswith(".hh-"):
-            assert data in {FILES.get(path), REWRITTEN.get(path), CREATED.get(path)}, path
-    assert set(FILES) <= set(tree.files())
+from hardcode_hunter.model import Change, Edit, Span, content_hash
+from tests.legacy_tree import CANARY, CHANGES, CREATED, FILES, REWRITTEN, Tree, applied, untouched
 
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Tree:
     return Tree(tmp_path)
-
-
-@pytest.fixture
-def in_memory(tmp_path: Path) -> Iterator[Path]:
-    with folder_in_memory(tmp_path) as folder:
-        yield folder
 
 
 # ---------------------------------------------------------------- what it does
@@ -388,67 +305,6 @@ def test_a_file_system_without_hard_links_will_do(tree: Tree, monkeypatch: pytes
     assert tree.leftovers() == []
 
 
-# ---------------------------------------------------------------- killed, full, broken
-
-
-def test_killed_in_any_step_each_file_is_old_or_new_and_apply_or_undo_converges(in_memory: Path) -> None:
-    modes = Tree(in_memory / "modes").modes()
-    total = steps_of(Tree(in_memory / "count").apply)
-    assert total > 60
-    for step in itertools.count(1):
-        again, back = Tree(in_memory / f"a{step}"), Tree(in_memory / f"u{step}")
-        killed = [killed_at(step, tree.apply) for tree in (again, back)]
-        for tree in (again, back):
-            each_old_or_new(tree)
-        again.apply()
-        assert again.files() == applied()
-        assert {path: again.modes()[path] for path in FILES} == modes
-        assert again.leftovers() == []
-        back.undo()
-        assert back.files() == untouched()
-        assert back.modes() == modes
-        assert not (back.root / "migration").exists()
-        assert back.leftovers() == []
-        if not all(killed):
-            break
-    assert step == total + 1
-
-
-@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO])
-def test_a_full_or_broken_disk_in_any_step_ends_in_words_and_converges(in_memory: Path, code: int) -> None:
-    for step in itertools.count(1):
-        tree = Tree(in_memory / str(step))
-        reached, error = fails_at(step, code, tree.apply)
-        if error is not None:
-            assert isinstance(error, HardcodeHunterError), f"step {step}"
-            assert os.strerror(code) in str(error)
-            assert CANARY not in str(error)
-        each_old_or_new(tree)
-        assert tree.leftovers() == []
-        with tree.state() as state:  # the lock of a process that has ended is free; this one has not
-            (state.path / "lock").unlink(missing_ok=True)
-        tree.apply()
-        assert tree.files() == applied()
-        if not reached:
-            break
-    assert step > 60
-
-
-def test_a_file_edited_after_a_kill_is_refused_and_kept(in_memory: Path) -> None:
-    seen = 0
-    for step in itertools.count(1):
-        tree = Tree(in_memory / str(step))
-        if not killed_at(step, tree.apply):
-            break
-        file = tree.root / "settings.py"
-        file.write_bytes(file.read_bytes() + b"# mine\n")
-        with pytest.raises(StaleError, match=r"settings\.py"):
-            tree.apply()
-        assert tree.files()["settings.py"].endswith(b"# mine\n")
-        seen += 1
-    assert seen > 60
-
-
 # ---------------------------------------------------------------- no plaintext
 
 
@@ -478,7 +334,3 @@ def test_plaintext_is_in_no_error_whatever_call_fails_with_it(tree: Tree, monkey
                 )
             else:
                 pytest.fail("the failing call was never made")
-
-
-def test_apply_knows_no_other_stage() -> None:
-    assert not hasattr(apply, "store")

@@ -30,7 +30,7 @@ from hardcode_hunter.rotate import gate
 from hardcode_hunter.state import open_state
 from hardcode_hunter.status import Row, rows
 from hardcode_hunter.verify import Search, verify
-from tests.test_store import DATABASE, NAME, plan_of
+from tests.store_fixtures import DATABASE, NAME, plan_of
 from tests.test_verify import GOOD, finding
 
 ROTATIONS = load("rotations", Rotation)

@@ -1,4 +1,4 @@
-"""The store: a value is written once, read back, and never lost or written over, whatever the network does."""
+"""The store: a value is written once, read back, and never written over."""
 
 from __future__ import annotations
 
@@ -6,20 +6,12 @@ import json
 import logging
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-import boto3
-import moto
 import pytest
-from botocore.awsrequest import AWSResponse
-from botocore.exceptions import ConnectionClosedError, EndpointConnectionError
-from moto.core.models import botocore_stubber
-from moto.moto_api._internal import moto_api_backend
 
 from hardcode_hunter import store
 from hardcode_hunter.errors import Refused, UsageError
@@ -27,111 +19,46 @@ from hardcode_hunter.model import (
     Environment,
     Home,
     Kind,
-    LiteralType,
     Order,
     Origin,
     Plaintext,
-    Plan,
-    Position,
     Question,
-    Replacement,
     Secret,
     SecretField,
-    Shape,
-    Span,
 )
-from hardcode_hunter.store import Adoption, Connection, Delivery, Identity, Outcome
-from hardcode_hunter.store.connection import StoreError
+from hardcode_hunter.store import Connection, Delivery, Identity, Outcome
 from hardcode_hunter.store.deliver import request_token
-
-CANARY = "hunter-orders-2019"
-OTHER = "somebody-elses-2021"
-REGION, ACCOUNT = "eu-central-1", "123456789012"
-SALT = bytes(range(32))
-DATABASE = Secret(
-    id="db",
-    kind=Kind.DATABASE,
-    home=Home.SECRETS_MANAGER,
-    environment="production",
-    engine="postgres",
-    fields=(
-        SecretField("engine", (), "postgres"),
-        SecretField("host", (Origin("settings.py", "HOST", line=1),)),
-        SecretField("port", (Origin("settings.py", "PORT", line=2),)),
-        SecretField("username", (Origin("settings.py", "USER", line=3),)),
-        SecretField("password", (Origin("settings.py", "PASSWORD", finding="1" * 16, line=4),)),
-    ),
+from tests.store_fixtures import (
+    ACCOUNT,
+    BODY,
+    CANARY,
+    DATABASE,
+    IDENTITY,
+    LIVE,
+    NAME,
+    OTHER,
+    REGION,
+    SALT,
+    aws_in_process,
+    client,
+    connected,
+    current,
+    deliver,
+    plan_of,
+    shell,
+    versions,
 )
-LIVE = {
-    ("db", "host"): Plaintext("db.internal"),
-    ("db", "port"): Plaintext("5432"),
-    ("db", "username"): Plaintext("orders"),
-    ("db", "password"): Plaintext(CANARY),
-}
-BODY = {"engine": "postgres", "host": "db.internal", "port": 5432, "username": "orders", "password": CANARY}
-NAME = "production/shop/db"
-
-
-def plan_of(*secrets: Secret, order: Order = Order.SHELL_FIRST, **more: Any) -> Plan:
-    environment = Environment("production", ACCOUNT, REGION, tags={"owner": "shop-team"})
-    return Plan("shop", order, "helper", "cloudformation", (environment,), secrets, (), (), {}, **more)
 
 
 @pytest.fixture(autouse=True)
 def aws(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    for name in ("AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL"):
-        monkeypatch.delenv(name, raising=False)
-    (tmp_path / "config").write_text(f"[profile shop]\nregion = {REGION}\n")
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    monkeypatch.setattr(time, "sleep", lambda seconds: None)
-    with moto.mock_aws():
+    with aws_in_process(monkeypatch, tmp_path):
         yield
-
-
-@pytest.fixture(scope="module")
-def shared() -> Connection:
-    """One connection for many tests: making clients is what takes time."""
-    with moto.mock_aws():
-        made = store.connect(Environment("production", ACCOUNT, REGION), pause=lambda seconds: None)
-        for service in ("secretsmanager", "ssm", "sts"):
-            made.client(service)
-    return made
 
 
 @pytest.fixture
 def connection() -> Connection:
-    return store.connect(Environment("production", ACCOUNT, REGION), pause=lambda seconds: None)
-
-
-IDENTITY = Identity(ACCOUNT, REGION, "arn:aws:iam::123456789012:role/deployer")
-
-
-def deliver(plan: Plan, connection: Connection, values: Any = None, **more: Any) -> Delivery:
-    (delivery,) = store.deliver(
-        plan, "production", LIVE if values is None else values, connection, IDENTITY, salt=SALT, **more
-    )
-    return delivery
-
-
-@cache
-def client(service: str = "secretsmanager") -> Any:
-    return boto3.session.Session("testing", "testing").client(service, region_name=REGION)
-
-
-def shell(name: str = NAME) -> None:
-    """What the deployed stack leaves: a secret without a value."""
-    client().create_secret(Name=name)
-
-
-def current(name: str = NAME) -> Any:
-    return json.loads(client().get_secret_value(SecretId=name)["SecretString"])
-
-
-def versions(name: str = NAME) -> list[str]:
-    return [v["VersionId"] for v in client().list_secret_version_ids(SecretId=name, IncludeDeprecated=True)["Versions"]]
+    return connected()
 
 
 # ---------------------------------------------------------------- shell first
@@ -247,94 +174,6 @@ def test_a_secret_that_the_plan_calls_existing_is_never_created(connection: Conn
     assert deliver(plan_of(replace(DATABASE, existing=arn), order=order), connection).outcome is Outcome.SAME
 
 
-# ---------------------------------------------------------------- adopting under other names and keys
-
-
-def replacement_of(key: str) -> Replacement:
-    return Replacement(
-        "1" * 16,
-        "r",
-        "settings.py",
-        4,
-        "PASSWORD",
-        0,
-        Span(0, 1),
-        Shape.WHOLE,
-        LiteralType.STR,
-        Position.ASSIGNMENT,
-        "db",
-        key,
-    )
-
-
-@pytest.mark.parametrize(
-    ("held", "keys"),
-    [
-        (BODY, {key: key for key in BODY}),
-        ({"user": "orders", "pass": CANARY, "database": "shop"}, {"username": "user", "password": "pass"}),
-        ({"user": "orders", "owner": "orders", "pw": CANARY}, {"username": "user", "password": "pw"}),
-        (
-            {"password": CANARY, "host": "db.internal", "port": "5432"},
-            {"password": "password", "host": "host", "port": "port"},
-        ),
-    ],
-)
-def test_a_secret_with_other_keys_is_adopted(
-    connection: Connection, held: dict[str, object], keys: dict[str, str]
-) -> None:
-    arn = client().create_secret(Name="team/orders", SecretString=json.dumps(held))["ARN"]
-    plan = replace(plan_of(DATABASE), replacements=(replacement_of("password"),))
-    found = store.adoption(plan, DATABASE, "team/orders", LIVE, connection)
-    assert found == Adoption("db", arn, "json", keys)
-    adopted = store.adopt(plan, found)
-    assert CANARY not in repr(adopted)
-    assert [r.key for r in adopted.replacements] == [keys["password"]]
-    values = {("db", keys[key]): value for (_, key), value in LIVE.items() if key in keys}
-    assert deliver(adopted, connection, values).outcome is Outcome.SAME
-
-
-def test_a_plain_text_is_adopted_where_the_code_reads_one_field(connection: Connection) -> None:
-    client().create_secret(Name="team/token", SecretString=CANARY)
-    found = store.adoption(plan_of(DATABASE), DATABASE, "team/token", LIVE, connection)
-    adopted = store.adopt(plan_of(DATABASE), found)
-    assert (found.form, [f.key for f in adopted.secrets[0].fields]) == ("text", ["password"])
-    assert deliver(adopted, connection).outcome is Outcome.SAME
-
-
-@pytest.mark.parametrize(
-    ("held", "words"),
-    [
-        ({**BODY, "password": OTHER}, "live value under 'password'"),
-        ({**BODY, "password": OTHER, "previous": CANARY}, "live value under 'password'"),
-        ({**BODY, "host": "elsewhere"}, "live value under 'host'"),
-        ({"username": "orders"}, "under which key it holds 'password'"),
-        ({"a": CANARY, "b": CANARY}, "under which key it holds 'password'"),
-    ],
-)
-def test_a_secret_with_another_value_is_not_adopted(
-    connection: Connection, held: dict[str, object], words: str
-) -> None:
-    client().create_secret(Name="team/orders", SecretString=json.dumps(held))
-    with pytest.raises(Refused, match=words) as raised:
-        store.adoption(plan_of(DATABASE), DATABASE, "team/orders", LIVE, connection)
-    assert CANARY not in str(raised.value)
-    assert OTHER not in str(raised.value)
-
-
-def test_what_can_not_be_adopted_says_why(connection: Connection) -> None:
-    client().create_secret(Name="empty")
-    client().create_secret(Name="text", SecretString=OTHER)
-    for name, secret, values, error in [
-        ("absent", DATABASE, LIVE, UsageError),
-        ("empty", DATABASE, LIVE, Refused),
-        ("text", DATABASE, LIVE, Refused),
-        ("text", DATABASE, {}, UsageError),
-        ("text", replace(DATABASE, home=Home.ROLE), LIVE, UsageError),
-    ]:
-        with pytest.raises(error):
-            store.adoption(plan_of(secret), secret, name, values, connection)
-
-
 # ---------------------------------------------------------------- parameters, texts, and what has no value
 
 
@@ -447,214 +286,6 @@ def test_the_token_says_nothing_of_the_value_and_is_the_same_each_time() -> None
     assert len(others | {token}) == 6
 
 
-# ---------------------------------------------------------------- faults in each call
-
-
-def answer(request: Any, status: int, body: bytes) -> AWSResponse:
-    class Raw:
-        def stream(self, **more: object) -> Iterator[bytes]:
-            yield body
-
-    return AWSResponse(request.url, status, {"content-type": "application/x-amz-json-1.1"}, Raw())
-
-
-def refusal(code: str) -> bytes:
-    return json.dumps({"__type": code, "message": f"the value {CANARY} was refused"}).encode()
-
-
-Fault = Callable[[Any, str], Any]
-
-
-def _commit(request: Any, event_name: str) -> AWSResponse:
-    return botocore_stubber(event_name=event_name, request=request)
-
-
-def throttled(request: Any, event_name: str) -> Any:
-    return answer(request, 400, refusal("ThrottlingException"))
-
-
-def denied(request: Any, event_name: str) -> Any:
-    return answer(request, 400, refusal("AccessDeniedException"))
-
-
-def failed_before(request: Any, event_name: str) -> Any:
-    return answer(request, 500, refusal("InternalServiceError"))
-
-
-def failed_after(request: Any, event_name: str) -> Any:
-    _commit(request, event_name)
-    return answer(request, 500, refusal("InternalServiceError"))
-
-
-def cut_before(request: Any, event_name: str) -> Any:
-    raise EndpointConnectionError(endpoint_url=f"https://{CANARY}/")
-
-
-def cut_after(request: Any, event_name: str) -> Any:
-    _commit(request, event_name)
-    raise ConnectionClosedError(endpoint_url=f"https://{CANARY}/")
-
-
-def truncated(request: Any, event_name: str) -> Any:
-    body = _commit(request, event_name).content
-    return answer(request, 200, body[: len(body) // 2])
-
-
-def not_found(request: Any, event_name: str) -> Any:
-    return answer(request, 400, refusal("ParameterNotFound" if "ssm" in event_name else "ResourceNotFoundException"))
-
-
-def exists(request: Any, event_name: str) -> Any:
-    return answer(request, 400, refusal("ParameterAlreadyExists" if "ssm" in event_name else "ResourceExistsException"))
-
-
-def a_page(request: Any, event_name: str) -> Any:
-    return answer(request, 200, f"<html>{CANARY}</html>".encode())
-
-
-def crash(request: Any, event_name: str) -> Any:
-    raise RuntimeError(f"could not send {CANARY}")
-
-
-FAULTS = [
-    throttled,
-    denied,
-    failed_before,
-    failed_after,
-    cut_before,
-    cut_after,
-    truncated,
-    not_found,
-    exists,
-    a_page,
-    crash,
-]
-
-
-class Faulty:
-    """From the N-th request on, ``often`` requests meet ``fault``."""
-
-    def __init__(self, connection: Connection, nth: int, often: int, fault: Fault) -> None:
-        self.nth, self.often, self.fault, self.count = nth, often, fault, 0
-        self.events = [connection.client(service).meta.events for service in ("secretsmanager", "ssm")]
-        for events in self.events:
-            events.register_first("before-send", self)
-
-    def end(self) -> None:
-        for events in self.events:
-            events.unregister("before-send", self)
-
-    def __call__(self, request: Any, event_name: str, **more: object) -> Any:
-        self.count += 1
-        return self.fault(request, event_name) if self.nth <= self.count < self.nth + self.often else None
-
-
-SETTINGS = {
-    "shell first": (plan_of(DATABASE), shell),
-    "adopt": (plan_of(DATABASE, order=Order.ADOPT), lambda: None),
-    "parameter": (plan_of(replace(DATABASE, home=Home.PARAMETER_STORE)), lambda: None),
-}
-
-
-def stored_text(plan: Plan) -> str | None:
-    try:
-        if plan.secrets[0].home is Home.PARAMETER_STORE:
-            return str(client("ssm").get_parameter(Name=f"/{NAME}", WithDecryption=True)["Parameter"]["Value"])
-        return str(client().get_secret_value(SecretId=NAME)["SecretString"])
-    except (client().exceptions.ResourceNotFoundException, client("ssm").exceptions.ParameterNotFound):
-        return None
-
-
-def count_of_values(plan: Plan) -> int:
-    if plan.secrets[0].home is Home.PARAMETER_STORE:
-        return len(client("ssm").get_parameter_history(Name=f"/{NAME}")["Parameters"])
-    return len(versions())
-
-
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda f: f.__name__)
-@pytest.mark.parametrize("often", [1, 1000], ids=["once", "for good"])
-@pytest.mark.parametrize("setting", SETTINGS)
-def test_a_fault_in_any_call_ends_in_success_or_in_a_state_that_the_next_run_completes(
-    shared: Connection, setting: str, often: int, fault: Fault
-) -> None:
-    plan, prepare = SETTINGS[setting]
-    for nth in range(1, 20):
-        moto_api_backend.reset()
-        prepare()
-        faulty = Faulty(shared, nth, often, fault)
-        first = deliver(plan, shared)
-        faulty.end()
-        assert CANARY not in repr(first)
-        text = stored_text(plan)
-        assert text is None or json.loads(text) == BODY
-        assert not first.done or text is not None, "told to be stored, and isn't"
-        second = deliver(plan, shared)
-        assert second.done
-        assert json.loads(stored_text(plan) or "") == BODY
-        assert count_of_values(plan) == 1
-        if faulty.count < nth:
-            break
-    assert 3 <= nth < 19
-
-
-def test_a_value_that_reads_back_differently_is_not_stored(connection: Connection) -> None:
-    shell()
-
-    def twisted(request: Any, event_name: str) -> Any:
-        if "GetSecretValue" not in event_name or b"VersionId" not in request.body:
-            return None
-        body = json.loads(_commit(request, event_name).content)
-        body["SecretString"] = body["SecretString"].replace("5432", "5433")
-        return answer(request, 200, json.dumps(body).encode())
-
-    Faulty(connection, 1, 1000, twisted)
-    delivery = deliver(plan_of(DATABASE), connection)
-    assert (delivery.outcome, delivery.done) == (Outcome.FAILED, False)
-    assert "something else" in delivery.message
-
-
-def test_a_stale_reading_is_repeated(connection: Connection) -> None:
-    shell()
-    stale = iter(range(3))
-
-    def late(request: Any, event_name: str) -> Any:
-        is_back = "GetSecretValue" in event_name and b"VersionId" in request.body
-        return not_found(request, event_name) if is_back and next(stale, None) is not None else None
-
-    Faulty(connection, 1, 1000, late)
-    assert deliver(plan_of(DATABASE), connection).outcome is Outcome.STORED
-
-
-def test_errors_say_secret_call_code_and_what_to_do(connection: Connection) -> None:
-    shell()
-    Faulty(connection, 3, 1000, denied)
-    delivery = deliver(plan_of(DATABASE), connection)
-    assert delivery.message == (
-        f"{NAME}: PutSecretValue failed (AccessDeniedException); "
-        "the caller needs that right on it, and kms:Decrypt and kms:GenerateDataKey on its key"
-    )
-
-
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda f: f.__name__)
-def test_nothing_of_an_errors_own_text_is_kept(
-    connection: Connection, fault: Fault, caplog: pytest.LogCaptureFixture
-) -> None:
-    Faulty(connection, 1, 1000, fault)
-    with pytest.raises(StoreError) as raised, caplog.at_level(logging.DEBUG):
-        connection.call("secretsmanager", "put_secret_value", NAME, SecretId=NAME, SecretString=CANARY)
-        raise StoreError(NAME, "PutSecretValue", "no error")  # some answers are readable
-    assert raised.value.__cause__ is None
-    assert raised.value.__suppress_context__ or raised.value.__context__ is None
-    assert CANARY not in f"{raised.value!s} {raised.value!r} {caplog.text}"
-
-
-def test_a_mistaken_argument_is_not_quoted(connection: Connection) -> None:
-    with pytest.raises(StoreError) as raised:
-        connection.call("secretsmanager", "put_secret_value", NAME, SecretId=5, SecretString=[CANARY])
-    assert CANARY not in str(raised.value)
-    assert raised.value.code == "ParamValidationError"
-
-
 # ---------------------------------------------------------------- who, where
 
 
@@ -729,13 +360,6 @@ def test_observing_tells_keys_and_no_values(connection: Connection) -> None:
     assert seen["db"].keys == frozenset(BODY)
     assert seen["flag"].keys == {""}
     assert CANARY not in repr(seen)
-
-
-def test_observing_tells_what_fails(connection: Connection) -> None:
-    Faulty(connection, 1, 1000, denied)
-    (seen,) = store.observe(plan_of(DATABASE), "production", connection).values()
-    assert (seen.exists, seen.stored) == (False, False)
-    assert "AccessDeniedException" in seen.error
 
 
 def test_fetching_takes_the_recorded_version(connection: Connection) -> None:

@@ -16,7 +16,17 @@ from hardcode_hunter.journal import Journal
 from hardcode_hunter.model import Change, Edit, Plaintext, Span, content_hash
 from hardcode_hunter.undo import Undone, discard, undo
 from tests.killing import folder_in_memory, killed_at, steps_of
-from tests.test_apply import CANARY, CREATED, FILES, HELPER, REWRITTEN, Tree, applied, each_old_or_new, untouched
+from tests.legacy_tree import (
+    CANARY,
+    CREATED,
+    FILES,
+    HELPER,
+    REWRITTEN,
+    Tree,
+    applied,
+    each_old_or_new,
+    untouched,
+)
 
 
 def undone(tree: Tree, **more: object) -> Undone:

@@ -38,7 +38,7 @@ from hardcode_hunter.model import (
     Verdict,
 )
 from hardcode_hunter.verify import Search, copies, verify
-from tests.test_store import DATABASE, NAME, plan_of
+from tests.store_fixtures import DATABASE, NAME, plan_of
 
 CANARY = 'hunter/"orders" & 2019+ü'
 VALUES = {("db", "password"): Plaintext(CANARY), ("db", "host"): Plaintext("db.internal.example")}

@@ -7,7 +7,7 @@ import hashlib
 import hmac
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hardcode_hunter.model import Home, Plan, Secret
 from hardcode_hunter.model import Order as PlanOrder
@@ -82,6 +82,9 @@ def deliver(
     return tuple(results)
 
 
+Ended = tuple[Outcome, str, Held | None]
+
+
 def _deliver(
     plan: Plan,
     secret: Secret,
@@ -93,55 +96,62 @@ def _deliver(
     key: str,
 ) -> Delivery:
     name = plan.secret_name(secret)
-    if secret.home is Home.PARAMETER_STORE:
+    shelf = SHELVES.get(secret.home)
+    ended = _hindered(secret, values)
+    if isinstance(shelf, ParameterStore):
         name = parameter_name(name)
+    if ended is None and shelf is not None:
+        content = compose(secret, values)
+        create = not secret.existing and (plan.order is PlanOrder.ADOPT or isinstance(shelf, ParameterStore))
+        order = _order(plan, secret, name, content, identity, salt, create, key)
+        try:
+            ended = _bring(connection, shelf, order, content, recorded)
+        except StoreError as error:
+            ended = Outcome.FAILED, str(error), None
+        if ended is None:
+            ended = Outcome.MISSING, _absent(secret, name, identity), None
+    outcome, message, held = ended or (Outcome.NOTHING, f"no value to store: its home is {secret.home.value}", None)
+    return Delivery(
+        secret.id, name, secret.home, outcome, message, held.arn if held else "", held.version if held else ""
+    )
 
-    def end(outcome: Outcome, message: str, held: Held | None = None, version: str = "") -> Delivery:
-        return Delivery(
-            secret.id,
-            name,
-            secret.home,
-            outcome,
-            message,
-            held.arn if held else "",
-            version or (held.version if held else ""),
-        )
 
+def _hindered(secret: Secret, values: Values) -> Ended | None:
+    """What is known without asking the store; ``None`` when it has to be asked."""
     shelf = SHELVES.get(secret.home)
     if shelf is None:
-        return end(Outcome.NOTHING, f"no value to store: its home is {secret.home.value}")
+        return None
     if secret.blocked:
-        return end(Outcome.BLOCKED, f"answer in the plan first: {secret.blocked[0].ask}")
+        return Outcome.BLOCKED, f"answer in the plan first: {secret.blocked[0].ask}", None
     if lacking := missing(secret, values):
-        return end(
-            Outcome.INCOMPLETE, f"the live value of {_places(secret, lacking)} can't be read any more; plan again"
+        return (
+            Outcome.INCOMPLETE,
+            f"the live value of {_places(secret, lacking)} can't be read any more; plan again",
+            None,
         )
-    content = compose(secret, values)
-    if len(content.text.reveal().encode("utf-8", "surrogatepass")) > LIMIT[shelf.service]:
-        return end(
+    limit = LIMIT[shelf.service]
+    if len(compose(secret, values).text.reveal().encode("utf-8", "surrogatepass")) > limit:
+        return (
             Outcome.FAILED,
-            f"its value is larger than {LIMIT[shelf.service]} bytes, which is what fits there; set another 'home'",
+            f"its value is larger than {limit} bytes, which is what fits there; set another 'home'",
+            None,
         )
-    try:
-        held = shelf.look(connection, name)
-        create = (
-            held is None
-            and not secret.existing
-            and (plan.order is PlanOrder.ADOPT or isinstance(shelf, ParameterStore))
-        )
-        if held is None and not create:
-            return end(Outcome.MISSING, _absent(secret, name, identity))
-        if held is None or (held.content is None and not held.trouble):
-            order = _order(plan, secret, name, content, identity, salt, create, key)
-            put = _put(connection, shelf, order)
-            if put is not None and put.version:
-                return end(*_read_back(connection, shelf, name, content, put.version), put)
-            held = shelf.look(connection, name)  # somebody was faster
-        if held is None:
-            return end(Outcome.FAILED, "it can't be seen yet; run again")
-        return end(*_judge(connection, shelf, name, content, held, recorded), held)
-    except StoreError as error:
-        return end(Outcome.FAILED, str(error))
+    return None
+
+
+def _bring(connection: Connection, shelf: Shelf, order: Order, content: Content, recorded: str) -> Ended | None:
+    """The value into the secret, when it has none; ``None`` when the secret isn't there and isn't ours to create."""
+    held = shelf.look(connection, order.name)
+    if held is None and not order.create:
+        return None
+    if held is None or (held.content is None and not held.trouble):
+        put = _put(connection, shelf, replace(order, create=held is None))
+        if put is not None and put.version:
+            return *_read_back(connection, shelf, order.name, content, put.version), put
+        held = shelf.look(connection, order.name)  # somebody was faster
+    if held is None:
+        return Outcome.FAILED, "it can't be seen yet; run again", None
+    return *_judge(connection, shelf, order.name, content, held, recorded), held
 
 
 def _order(
