@@ -14,7 +14,18 @@ from hardcode_hunter.languages.python.operations import NodeChange, Operation, S
 from hardcode_hunter.languages.python.reasons import Unchanged, sentence
 from hardcode_hunter.languages.python.tree import Place, Tree, elsewhere, locate, opened, round_trip
 from hardcode_hunter.languages.python.workbench import Workbench
-from hardcode_hunter.model import Change, Edit, Replacement, Rewrite, Skip, Source, Span, content_hash
+from hardcode_hunter.model import (
+    Change,
+    Edit,
+    LiteralType,
+    Position,
+    Replacement,
+    Rewrite,
+    Skip,
+    Source,
+    Span,
+    content_hash,
+)
 from hardcode_hunter.plugins import Rewriting
 
 Skips = dict[str, Unchanged]  # by finding
@@ -102,8 +113,11 @@ def _places(tree: Tree, replacements: Sequence[Replacement], skips: Skips) -> Ma
     spans = {row.finding: tree.layout.characters(row.span, tree.data) for row in replacements}
     found = locate(tree, {span for span in spans.values() if span is not None})
     places: dict[str, Place] = {}
+    texts = {row.finding for row in replacements if row.literal is LiteralType.TEXT or row.position is Position.TEXT}
     for finding, span in spans.items():
-        if span is not None and span in found:
+        if finding in texts:
+            skips[finding] = Unchanged("not-code")
+        elif span is not None and span in found:
             places[finding] = found[span]
         else:
             skips[finding] = Unchanged("moved")
@@ -210,7 +224,7 @@ def _edits(tree: Tree, operations: Sequence[Operation], insertions: Sequence[Spl
         for number, splice in enumerate(operation.splices)
     ]
     edits += [Edit(layout.on_disk(splice.span), layout.encode(splice.text)) for splice in insertions]
-    return tuple(sorted(edits, key=lambda e: (e.span, e.finding)))
+    return tuple(sorted(edits, key=lambda e: e.span))
 
 
 def _skips(source: Source, replacements: Sequence[Replacement], skips: Skips) -> tuple[Skip, ...]:

@@ -185,6 +185,7 @@ class _Guard:
         self._at = 1 if _docstring(block.body[0]) else 0
         if self._at == len(block.body):
             raise Unchanged("unused-default")
+        self._length = len(block.body)
         following = block.body[self._at]
         tree = bench.tree
         start = tree.outer_start(following)
@@ -203,7 +204,8 @@ class _Guard:
 
     def change(self, block: cst.IndentedBlock) -> cst.IndentedBlock:
         body = list(block.body)
-        return block.with_changes(body=(*body[: self._at], self._node, *body[self._at :]))
+        at = self._at + len(body) - self._length  # behind the guards of parameters before this one
+        return block.with_changes(body=(*body[:at], self._node, *body[at:]))
 
 
 def _docstring(statement: cst.BaseStatement) -> bool:

@@ -7,7 +7,7 @@ import libcst as cst
 from hardcode_hunter.languages.python.imports import dotted
 from hardcode_hunter.languages.python.reasons import Unchanged
 from hardcode_hunter.languages.python.tree import Place
-from hardcode_hunter.model import LiteralType, Position, Replacement, Shape
+from hardcode_hunter.model import Position, Replacement, Shape
 
 _GROUPING = (cst.Tuple, cst.List, cst.Set, cst.Element)
 
@@ -16,7 +16,7 @@ def check(place: Place, row: Replacement) -> None:
     """Raises :class:`Unchanged` where the kind of place forbids every rewrite."""
     if not literal(place.node):
         raise Unchanged("moved")
-    if row.literal is LiteralType.TEXT or row.position is Position.TEXT or isinstance(place.parent, cst.Expr):
+    if isinstance(place.parent, cst.Expr):
         raise Unchanged("not-code")
     if row.shape is Shape.EMBEDDED:
         raise Unchanged("embedded")
