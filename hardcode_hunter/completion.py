@@ -15,6 +15,7 @@ from hardcode_hunter.detect import digest
 from hardcode_hunter.errors import HardcodeHunterError, UsageError
 from hardcode_hunter.escrow import Escrow
 from hardcode_hunter.generate import Deployment, deployments, generate
+from hardcode_hunter.history import exposures
 from hardcode_hunter.journal import Journal
 from hardcode_hunter.migration import Tree, Values
 from hardcode_hunter.model import Environment, Home, Observation, Obstacle, Plan, Verification
@@ -52,14 +53,16 @@ def _asked(plan: Plan, journal: Journal, escrow: Escrow) -> tuple[dict[str, Obse
             found, failed = fetch(plan, environment.name, connection, versions)
         except HardcodeHunterError as error:
             unknown.append(str(error))
+            members = [s for s in plan.secrets if s.environment == environment.name and s.home in STORED]
+            observations |= {s.id: Observation(s.id, plan.secret_name(s), error=str(error)) for s in members}
             continue
         values |= found
         unknown += failed
     return observations, values, unknown
 
 
-def verify(tree: Tree) -> Verification:
-    """What is left of the migration. Raises ``UsageError`` when neither the store nor the escrow can tell a single value to look for."""
+def verify(tree: Tree, *, history: bool = False) -> Verification:
+    """What is left of the migration; with ``history``, where the values stood in any commit too. Raises ``UsageError`` when neither the store nor the escrow can tell a single value to look for."""
     with state.open_state(tree.root) as opened:
         journal, escrow = Journal(opened), Escrow(opened)
         observations, values, unknown = _asked(tree.plan, journal, escrow)
@@ -69,7 +72,8 @@ def verify(tree: Tree) -> Verification:
             raise UsageError(f"no value to look for can be read: {'; '.join(dict.fromkeys(unknown)) or 'nothing is stored'}")
         names = [n for n in discover.files(tree.root, [tree.root]) if not n.startswith("migration/")]
         search = verifying.copies(tree.root, names, values, findings=tree.scan.findings)
-    return verifying.verify(tree.plan, tree.scan.findings, observations, search)
+    exposed = exposures(tree.root, values) if history else ()
+    return verifying.verify(tree.plan, tree.scan.findings, observations, search, exposed)
 
 
 def rotate(tree: Tree, secrets: Sequence[str], force: str = "") -> Switched:

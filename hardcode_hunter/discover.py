@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 import stat
-import subprocess
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from hardcode_hunter.errors import UsageError
 from hardcode_hunter.model import Problem
@@ -25,6 +25,8 @@ EXCLUDED_DIRECTORIES = frozenset(
 LOCK_FILES = frozenset(
     ["package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml", "poetry.lock", "uv.lock", "pdm.lock", "Pipfile.lock", "Cargo.lock", "composer.lock", "Gemfile.lock", "go.sum", ".terraform.lock.hcl", "flake.lock"]
 )
+BASELINES = frozenset([".secrets.baseline", ".gitleaksignore", "hardcode-hunter.baseline"])
+"""What scanners write down about findings; there is nothing else in them."""
 
 
 @dataclass(slots=True)
@@ -36,6 +38,47 @@ class Walk:
     bytes: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
     problems: list[Problem] = field(default_factory=list)
+
+
+class Feed(Protocol):
+    """What a scan reads: files by name, and the bytes of each. ``read`` counts in ``walk`` what it can't or won't give."""
+
+    walk: Walk
+
+    def names(self) -> Iterator[str]: ...
+
+    def read(self, name: str, *, keep_binary: bool = False) -> bytes | None: ...
+
+
+@dataclass(slots=True)
+class OnDisk:
+    """The feed of files as they lie below ``paths``. ``forced`` excludes named files too, as a hook wants it."""
+
+    walk: Walk
+    paths: Sequence[Path]
+    exclude: tuple[str, ...] = ()
+    forced: bool = False
+
+    def names(self) -> Iterator[str]:
+        return files(self.walk.root, self.paths, self.exclude, forced=self.forced)
+
+    def read(self, name: str, *, keep_binary: bool = False) -> bytes | None:
+        return read(self.walk, name, keep_binary=keep_binary)
+
+
+@dataclass(slots=True)
+class InMemory:
+    """The feed of one file that came another way, from standard input say."""
+
+    walk: Walk
+    name: str
+    data: bytes
+
+    def names(self) -> Iterator[str]:
+        yield self.name
+
+    def read(self, name: str, *, keep_binary: bool = False) -> bytes | None:
+        return accept(self.walk, self.data, keep_binary=keep_binary)
 
 
 def project_root(paths: Sequence[Path]) -> Path:
@@ -52,10 +95,11 @@ def project_root(paths: Sequence[Path]) -> Path:
     return here if anchor == here or here in anchor.parents else anchor
 
 
-def files(root: Path, paths: Sequence[Path], exclude: Iterable[str] = ()) -> Iterator[str]:
-    """Paths of files below ``paths``, relative to ``root``, POSIX, sorted, each once. Raises ``UsageError`` for a path that is absent."""
-    from fnmatch import fnmatch
+def files(root: Path, paths: Sequence[Path], exclude: Iterable[str] = (), *, forced: bool = False) -> Iterator[str]:
+    """Paths of files below ``paths``, relative to ``root``, POSIX, sorted, each once. Raises ``UsageError`` for a path that is absent.
 
+    A file that is named is looked at even if it is excluded, unless ``forced``.
+    """
     patterns = tuple(exclude)
     seen: set[str] = set()
     for path in paths or [root]:
@@ -65,8 +109,7 @@ def files(root: Path, paths: Sequence[Path], exclude: Iterable[str] = ()) -> Ite
         is_file = not absolute.is_dir() or absolute.is_symlink()
         listing = [_relative(root, absolute)] if is_file else _below(root, absolute.resolve())
         for name in sorted(listing):
-            hidden = not is_file and (_excluded(name) or any(fnmatch(name, p) or fnmatch(Path(name).name, p) for p in patterns))
-            if name not in seen and not hidden:
+            if name not in seen and not ((forced or not is_file) and excluded(name, patterns)):
                 seen.add(name)
                 yield name
 
@@ -79,9 +122,21 @@ def _relative(root: Path, path: Path) -> str:
         raise UsageError(f"{path}: lies outside {root}; scan one project at a time") from None
 
 
-def _excluded(name: str) -> bool:
-    *folders, last = name.split("/")
-    return last in LOCK_FILES or any(part in EXCLUDED_DIRECTORIES for part in folders)
+def excluded(name: str, patterns: Sequence[str] = ()) -> bool:
+    """Whether a file is of a kind that is never looked at, or it or a folder above it matches a glob by its path or by its last part."""
+    parts = name.split("/")
+    if parts[-1] in LOCK_FILES or parts[-1] in BASELINES or not EXCLUDED_DIRECTORIES.isdisjoint(parts[:-1]):
+        return True
+    return any(matches(name, pattern) for pattern in patterns)
+
+
+def matches(name: str, pattern: str) -> bool:
+    """Whether the glob ``pattern`` covers the file ``name``: its path, its last part, or a folder above it by path or last part."""
+    from fnmatch import fnmatchcase
+
+    plain = pattern.removeprefix("./").rstrip("/")
+    parts = name.split("/")
+    return any(fnmatchcase(part, plain) or fnmatchcase("/".join(parts[: n + 1]), plain) for n, part in enumerate(parts))
 
 
 def _below(root: Path, folder: Path) -> list[str]:
@@ -97,12 +152,17 @@ def _below(root: Path, folder: Path) -> list[str]:
 
 
 def git_environment() -> dict[str, str]:
-    """The caller's environment without ``GIT_*``, and with no prompt and no pager."""
+    """The caller's environment without ``GIT_*``, and with no prompt, no pager and no way to fetch.
+
+    A partial clone can name a command as its remote (``ext::``) and allow it in its own configuration: a missing object would run it.
+    """
     kept = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
-    return {**kept, "GIT_TERMINAL_PROMPT": "0", "GIT_PAGER": "cat", "LC_ALL": "C"}
+    return {**kept, "GIT_TERMINAL_PROMPT": "0", "GIT_ALLOW_PROTOCOL": "none", "GIT_NO_LAZY_FETCH": "1", "GIT_PAGER": "cat", "LC_ALL": "C"}
 
 
 def _git_listing(root: Path, folder: Path) -> list[str] | None:
+    import subprocess  # not needed for files that are named, as a hook does
+
     command = [*GIT, "-c", f"safe.directory={root}", "-C", os.fspath(folder), "ls-files", "-z", "--full-name", "--cached", "--others", "--exclude-standard"]
     try:
         run = subprocess.run(command, capture_output=True, env=git_environment(), check=False, timeout=600)
@@ -141,6 +201,11 @@ def read(walk: Walk, name: str, *, keep_binary: bool = False, limit: int = SIZE_
         return None
     finally:
         os.close(handle)
+    return accept(walk, data, keep_binary=keep_binary)
+
+
+def accept(walk: Walk, data: bytes, *, keep_binary: bool = False) -> bytes | None:
+    """``data``, counted; ``None`` when it is binary."""
     if not keep_binary and b"\0" in data[:8192]:
         walk.skipped["binary"] += 1
         return None

@@ -18,7 +18,7 @@ from hardcode_hunter import undo as undoing
 from hardcode_hunter.config import Settings
 from hardcode_hunter.errors import StaleError, UsageError
 from hardcode_hunter.escrow import Escrow
-from hardcode_hunter.generate import Deployment, deployments, generate
+from hardcode_hunter.generate import Deployment, deployments, generate, key_alias
 from hardcode_hunter.journal import Journal
 from hardcode_hunter.model import (
     Access,
@@ -41,7 +41,8 @@ from hardcode_hunter.ruleset import PUBLIC_ROLES
 from hardcode_hunter.store import Connection, Delivery, Identity, Outcome, connect, deliver, identify, require_account
 
 Values = dict[tuple[str, str], Plaintext]
-Confirm = Callable[[Identity], bool]
+Confirm = Callable[[Identity, bool], bool]
+"""Shows whose account it is; whether to go on. The flag says that the account was named beforehand."""
 
 
 @dataclass(slots=True)
@@ -251,7 +252,8 @@ def apply(tree: Tree, *, offline: bool, confirm: Confirm, account: str = "", tie
             ready = {s.id for s in open_plan.secrets}
         else:
             pending = _pending(open_plan, journal)
-            ready = _deliver(tree, open_plan, pending, values, opened, journal, outcomes, confirm, account)
+            ready = _deliver(tree, open_plan, pending, {**escrow.values(), **values}, opened, journal, outcomes, confirm, account)
+            escrow.forget([d.secret for d in outcomes.deliveries if d.done])
         mine = replace(tree.plan, replacements=tuple(r for r in tree.plan.replacements if r.secret in ready))
         preview = rewrite(tree, mine, tiers)
         outcomes.skips = _still_skipped(mine, preview)
@@ -322,7 +324,7 @@ def store(
         return tuple(Delivery(s.id, plan.secret_name(s), s.home, Outcome.NOTHING, "no value to store") for s in plan.secrets)
     connection: Connection = connect(environment)
     who = identify(connection)
-    if not require_account(who, environment, account) and not confirm(who):
+    if not confirm(who, require_account(who, environment, account)):
         raise UsageError(f"nothing was stored: confirm {who} with --account {who.account}")
 
     def record(delivery: Delivery) -> None:
@@ -330,7 +332,9 @@ def store(
         journal.note(delivery.secret, "stored", name=delivery.name, version=delivery.version, arn=delivery.arn, **place)
 
     recorded = {s.id: m.details.get("version", "") for s in plan.secrets if (m := journal.milestone(s.id, "stored"))}
-    return deliver(plan, environment.name, values, connection, who, salt=opened.salt(), recorded=recorded, record=record)
+    return deliver(
+        plan, environment.name, values, connection, who, salt=opened.salt(), recorded=recorded, record=record, key=key_alias(plan.application, environment.name)
+    )
 
 
 def deliver_kept(root: Path, plan: Plan, confirm: Confirm, account: str) -> list[Delivery]:
@@ -346,6 +350,12 @@ def deliver_kept(root: Path, plan: Plan, confirm: Confirm, account: str) -> list
                 deliveries += store(replace(plan, secrets=members), environment, values, opened, journal, confirm, account)
         escrow.forget([d.secret for d in deliveries if d.done])
         return deliveries
+
+
+def forget(root: Path) -> None:
+    """Destroys what ``undo`` would need: the tree stays as it is, for good."""
+    with state.open_state(root) as opened, opened.lock():
+        undoing.discard(Escrow(opened))
 
 
 def undo(root: Path, *, leave: Sequence[str], database_reset: bool, dry_run: bool) -> undoing.Undone:

@@ -22,12 +22,11 @@ def say(text: str = "") -> None:
 
 
 def confirmation() -> Confirm:
-    """Asks on a terminal; elsewhere nobody can answer, so the answer is no."""
+    """Says whose account it is, and asks when nobody named it. Without a terminal nobody can answer, so the answer is no."""
 
-    def confirm(who: Identity) -> bool:
-        if not sys.stdin.isatty():
-            return False
-        return click.confirm(f"Store the live values in {who}?", err=True)
+    def confirm(who: Identity, named: bool) -> bool:
+        say(f"The values go to {who}.")
+        return named or (sys.stdin.isatty() and click.confirm("Store them there?", err=True))
 
     return confirm
 

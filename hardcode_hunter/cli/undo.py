@@ -14,13 +14,18 @@ from hardcode_hunter.cli import _screen
 @click.argument("path", default=".", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.option("--leave", multiple=True, metavar="FILE", help="Leave this file as it is; repeatable.")
 @click.option("--database-reset", is_flag=True, help="The old password of a rotated secret has been set again in the service.")
+@click.option("--discard", is_flag=True, help="Destroy what undo needs instead: the migration stays.")
 @click.option("--dry-run", is_flag=True, help="Say what would be put back; touch nothing.")
-def undo(path: Path, leave: tuple[str, ...], database_reset: bool, dry_run: bool) -> int:
+def undo(path: Path, leave: tuple[str, ...], database_reset: bool, discard: bool, dry_run: bool) -> int:
     """Put every file that `apply` wrote below PATH back, byte for byte. Files edited since are refused and shown.
 
     Secrets in AWS are left: their names, and how to delete them, are printed.
     """
     root = discover.project_root([path])
+    if discard:
+        migration.forget(root)
+        _screen.say("What undo needed is destroyed.")
+        return 0
     done = migration.undo(root, leave=leave, database_reset=database_reset, dry_run=dry_run)
     for name in done.restored:
         _screen.say(f"  restored {name}")

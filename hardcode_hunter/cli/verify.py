@@ -16,9 +16,10 @@ from hardcode_hunter.model import Verification
 
 @click.command()
 @click.argument("path", default=".", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--history", is_flag=True, help="Search every commit too: first and last, how many, and whether a remote has it.")
 @click.option("--output", type=click.Choice(["text", "json"]), default="text", help="How to print.")
 @click.option("--isolated", is_flag=True, help="Ignore all configuration files.")
-def verify(path: Path, output: str, isolated: bool) -> int:
+def verify(path: Path, history: bool, output: str, isolated: bool) -> int:
     """Search all files for copies of migrated values, in every encoding, and check that the store has what the code reads.
 
     Exit status: 0 complete, 1 work left, 2 something could not be checked.
@@ -26,7 +27,7 @@ def verify(path: Path, output: str, isolated: bool) -> int:
     root = discover.project_root([path])
     tree = migration.open_tree(root, config.load(root, isolated=isolated), progress())
     incomplete = report_problems(tree.scan)
-    result = completion.verify(tree)
+    result = completion.verify(tree, history=history)
     if output == "json":
         click.echo(json.dumps(_row(result), indent=2))
     else:
@@ -37,7 +38,8 @@ def verify(path: Path, output: str, isolated: bool) -> int:
 def _row(result: Verification) -> dict[str, object]:
     left = [{"code": x.code, "path": x.path, "line": x.line, "secret": x.secret, "what": x.what} for x in result.left]
     listed = [{"path": c.path, "line": c.line, "secret": c.secret, "key": c.key, "encoding": c.encoding} for c in result.listed]
-    rest = {"unknown": list(result.unknown), "exposed": list(result.exposed), "files": result.files}
+    history = [{"path": e.path, "secret": e.secret, "key": e.key, "commits": e.commits, "first": e.first, "last": e.last, "remote": e.remote} for e in result.history]
+    rest = {"history": history, "unknown": [str(one) for one in result.unknown], "exposed": list(result.exposed), "files": result.files}
     return {"version": 1, "complete": result.complete, "left": left, "listed": listed, **rest}
 
 
@@ -50,6 +52,10 @@ def _show(result: Verification) -> None:
         _screen.say(f"{plural(len(result.listed), 'place')} hold a value that is too common to tell (not counted):")
         for copy in result.listed[:20]:
             _screen.say(f"  {copy}")
+    for place in result.history:
+        _screen.say(str(place))
+    if result.history:
+        _screen.say("Rewriting history does not un-leak a value: whoever has a copy keeps it. Rotate or renew it first.")
     if result.exposed:
         _screen.say(f"Known to everyone who has the history until renewed where it was issued: {', '.join(result.exposed)}")
     verdict = "Complete: nothing is left" if result.complete else f"{plural(len(result.left), 'thing')} left to do"

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from hardcode_hunter.generate.names import key_alias
 from hardcode_hunter.generate.stage import Deployment, deployments, generate
 
-__all__ = ["Deployment", "deployments", "generate"]
+__all__ = ["Deployment", "deployments", "generate", "key_alias"]

@@ -40,3 +40,8 @@ def slug(text: str, limit: int = 40) -> str:
     """A name part of AWS resources (lower-case letters, digits, hyphens), such as a KMS alias or a stack name."""
     plain = "-".join(_words(text))
     return plain if _CLEAN.match(text) and len(plain) <= limit else f"{plain[: limit - 7]}-{_digest(text)}".strip("-")
+
+
+def key_alias(application: str, environment: str) -> str:
+    """The alias of the one KMS key of an application's environment."""
+    return f"alias/{slug(application)}/{slug(environment, 20)}"

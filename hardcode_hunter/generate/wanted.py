@@ -157,7 +157,7 @@ class Stack:
 
     @property
     def alias(self) -> str:
-        return f"alias/{names.slug(self.application)}/{names.slug(self.environment.name, 20)}"
+        return names.key_alias(self.application, self.environment.name)
 
     @property
     def rotation_path(self) -> str:
