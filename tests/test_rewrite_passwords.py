@@ -1,0 +1,169 @@
+"""A rotated password may hold any character: 150 random ones through every form of connection, on a real PostgreSQL.
+
+Clients of other servers are asked what their own parser makes of the rewritten connection string.
+"""
+
+from __future__ import annotations
+
+import random
+import string
+import types
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import psycopg2
+import pytest
+import redis.connection
+
+from hardcode_hunter import shapes
+from hardcode_hunter.languages.python import PYTHON
+from hardcode_hunter.languages.python.codemod import rewrite
+from hardcode_hunter.model import Access, Home, Replacement, Shape, Source, Span
+from hardcode_hunter.plugins import Rewriting
+from hardcode_hunter.retrievers.helper import HELPER
+from tests.embedded import Absent
+from tests.embedded.postgres import EmbeddedPostgres, embedded_postgres, identifier
+
+LEGACY = "hunter-orders-2019"
+ROLE = "shop_app"
+COUNT = 150
+
+CONNECTIONS = {
+    "keyword": 'def connect():\n    return psycopg2.connect(host=HOST, port=PORT, user="shop_app", password="hunter-orders-2019", dbname="postgres")\n',
+    "dictionary": 'def connect():\n    return psycopg2.connect(**{"host": HOST, "port": PORT, "user": "shop_app", "password": "hunter-orders-2019", "dbname": "postgres"})\n',
+    "DSN argument": 'def connect():\n    return psycopg2.connect("user=shop_app password=hunter-orders-2019 dbname=postgres", host=HOST, port=PORT)\n',
+    "DSN text": "def connect():\n    dsn = \"user=shop_app password='hunter-orders-2019' dbname=postgres\"\n    return psycopg2.connect(dsn, host=HOST, port=PORT)\n",
+    "DSN f-string": 'def connect():\n    dsn = f"host={HOST} port={PORT} user=shop_app password=hunter-orders-2019 dbname=postgres"\n    return psycopg2.connect(dsn)\n',
+    "URL f-string": 'def connect():\n    return psycopg2.connect(f"postgresql://shop_app:hunter-orders-2019@{HOST}:{PORT}/postgres?connect_timeout=10")\n',
+    "URL format": 'def connect():\n    return psycopg2.connect("postgresql://shop_app:hunter-orders-2019@{}:{}/postgres".format(HOST, PORT))\n',
+    "URL percent": 'def connect():\n    return psycopg2.connect("postgresql://shop_app:hunter-orders-2019@%s:%d/postgres" % (HOST, PORT))\n',
+}
+STRINGS = {
+    "redis URL": 'def connect():\n    return "redis://:hunter-orders-2019@cache.internal:6379/0"\n',
+    "amqp URL": "def connect():\n    return b'amqp://shop_app:hunter-orders-2019@mq.internal:5672/%2F'\n",
+    "ODBC": 'def connect():\n    return "DRIVER={ODBC Driver 18 for SQL Server};SERVER=db;UID=shop_app;PWD=hunter-orders-2019;Encrypt=yes"\n',
+    "bearer": 'def connect():\n    return "Bearer hunter-orders-2019"\n',
+}
+
+
+def _passwords() -> list[str]:
+    """32 characters each, of letters, digits and all of ASCII's punctuation; always the same ones."""
+    generator = random.Random(20190315)
+    alphabet = string.ascii_letters + string.digits + string.punctuation
+    return ["".join(generator.choices(alphabet, k=32)) for _ in range(COUNT)]
+
+
+def _rewritten(program: str) -> str:
+    data = f"import psycopg2\n\nHOST, PORT = '', 0\n\n\n{program}".encode()
+    candidate = next(
+        c for c in PYTHON.candidates(Source("a.py", data, "python"), None).candidates if LEGACY in c.value.reveal()
+    )
+    shape = shapes.recognise(candidate.value.reveal())
+    row = Replacement(
+        "f", "r", "a.py", candidate.line, candidate.symbol, candidate.ordinal, Span(candidate.span.start, candidate.span.end), shape,
+        candidate.literal, candidate.position, "shop-db", "password", "token" if shape is Shape.BEARER else "password",
+        candidate.evaluated, callee=candidate.callee, parameter=candidate.parameter,
+    )  # fmt: skip
+    access = Access(
+        "shop-db", "shop", "shop-db", "p", {"p": "shop-db"}, Home.SECRETS_MANAGER, "json", "password", rotates=True
+    )
+    result = rewrite(
+        Source("a.py", data, "python"),
+        [row],
+        Rewriting({("shop-db", "password"): access}, HELPER, {"a.py": "secret_store"}),
+    )
+    assert result.change is not None, result.skips
+    after = result.change.result(data)
+    assert LEGACY.encode() not in after
+    return after.decode()
+
+
+class Store:
+    """Stands for the generated module; counts what may come from a cache."""
+
+    def __init__(self) -> None:
+        self.password = LEGACY
+        self.cached = 0
+
+    def get_secret(self, secret: str, field: str | None = None, *, fresh: bool = False) -> str:
+        self.cached += not fresh
+        return self.password
+
+
+def _loaded(program: str, store: Store, monkeypatch: pytest.MonkeyPatch, **values: Any) -> Any:
+    module = types.ModuleType("secret_store")
+    module.get_secret = store.get_secret  # type: ignore[attr-defined]
+    monkeypatch.setitem(__import__("sys").modules, "secret_store", module)
+    names: dict[str, Any] = {}
+    exec(compile(program, "a.py", "exec", dont_inherit=True), names)
+    names.update(values)
+    return names["connect"]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[EmbeddedPostgres]:
+    try:
+        with embedded_postgres() as running:
+            running.execute(f"CREATE ROLE {identifier(ROLE)} LOGIN PASSWORD '{LEGACY}'")
+            yield running
+    except Absent as absent:
+        pytest.skip(str(absent))
+
+
+def test_every_connection_survives_every_password(server: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch) -> None:
+    stores = {name: Store() for name in CONNECTIONS}
+    connect = {
+        name: _loaded(_rewritten(program), stores[name], monkeypatch, HOST="127.0.0.1", PORT=server.port)
+        for name, program in CONNECTIONS.items()
+    }
+    survived = dict.fromkeys(CONNECTIONS, 0)
+    for password in _passwords():
+        server.change_password(ROLE, password)
+        for name in CONNECTIONS:
+            stores[name].password = password
+            connect[name]().close()
+            survived[name] += 1
+    assert survived == dict.fromkeys(CONNECTIONS, COUNT)
+    assert {name: store.cached for name, store in stores.items()} == dict.fromkeys(CONNECTIONS, 0), (
+        "a login read a cached value"
+    )
+
+
+def test_the_passwords_would_break_a_careless_rewrite() -> None:
+    """The control: pasted into a URL without quoting, most of these passwords don't come out again."""
+    whole = [p for p in _passwords() if _parsed(f"redis://:{p}@cache.internal:6379/0") == p]
+    assert len(whole) < COUNT / 2
+
+
+def _parsed(url: str) -> str | None:
+    try:
+        return redis.connection.parse_url(url).get("password")
+    except ValueError:
+        return None
+
+
+@pytest.mark.parametrize("name", STRINGS)
+def test_other_parsers_get_the_password_back(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Store()
+    connect = _loaded(_rewritten(STRINGS[name]), store, monkeypatch)
+    for store.password in _passwords():
+        made = connect()
+        if name == "redis URL":
+            assert _parsed(made) == store.password
+        elif name == "amqp URL":
+            assert unquote(urlsplit(made.decode()).password) == store.password
+        elif name == "ODBC":
+            assert shapes.extract(Shape.ODBC, made)["password"] == store.password
+        else:
+            assert made == f"Bearer {store.password}"
+
+
+def test_libpq_reads_what_shapes_reads() -> None:
+    """The proofs rely on :mod:`hardcode_hunter.shapes`; for libpq's own format, libpq is asked."""
+    for password in _passwords():
+        escaped = password.replace("\\", "\\\\").replace("'", "\\'")
+        text = f"user=shop_app password='{escaped}' dbname=shop"
+        assert (
+            psycopg2.extensions.parse_dsn(text)["password"] == shapes.extract(Shape.DSN, text)["password"] == password
+        )
