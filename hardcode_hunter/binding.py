@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from hardcode_hunter.errors import StaleError, UsageError
-from hardcode_hunter.model import Candidate, Field, Finding, Plan, Replacement, Source, content_hash, fingerprint
+from hardcode_hunter.model import Candidate, Finding, Plan, Replacement, Seal, Source, content_hash
 from hardcode_hunter.plugins import Rotation
 
 
@@ -44,47 +44,27 @@ def bind(plan: Plan, findings: Mapping[str, Finding]) -> Plan:
     return replace(plan, replacements=tuple(sorted(rows, key=lambda r: (r.path, r.span, r.key))))
 
 
-def places(plan: Plan) -> Mapping[str, frozenset[str]]:
-    """Path → fingerprints of all literals there that the plan knows: their spans are left out of the file's hash."""
-    rows: dict[str, set[str]] = {}
-    for secret in plan.secrets:
-        for f in secret.fields:
-            for origin in f.origins:
-                rows.setdefault(origin.path, set()).add(origin.fingerprint)
-    for skip in plan.skips:
-        rows.setdefault(skip.path, set()).add(skip.finding)
-    return {path: frozenset(marks) for path, marks in rows.items()}
-
-
-def file_hash(source: Source, candidates: Iterable[Candidate], marks: frozenset[str]) -> str:
-    """The hash by which a plan recognises a file: credentials' spans are blanked, so that it proves nothing about a value."""
-    return content_hash(source.data, [c.span for c in candidates if c.fingerprint in marks])
-
-
-def hashes(plan: Plan, findings: Sequence[Finding], sources: Mapping[str, Source], previous: Plan | None, done: frozenset[str]) -> dict[str, str]:
-    spans: dict[str, dict[str, Field | Finding]] = {}
+def seals(plan: Plan, findings: Sequence[Finding], sources: Mapping[str, Source], previous: Plan | None, done: frozenset[str]) -> dict[str, Seal]:
+    """The seal of every file that the plan rewrites. All findings in it are left out of the hash, so that it proves nothing about a value."""
+    by_path: dict[str, list[Finding]] = {}
     for finding in findings:
-        spans.setdefault(finding.path, {})[finding.id] = finding
-        for f in finding.fields:
-            spans.setdefault(f.path, {})[fingerprint(f.path, f.symbol, f.ordinal)] = f
-    hashes = {path: digest for path, digest in previous.files.items() if path in done} if previous else {}
-    touched = {r.path for r in plan.replacements}
-    for path, marks in places(plan).items():
-        if path in touched and path in sources:
-            hashes[path] = content_hash(sources[path].data, [place.span for mark, place in spans.get(path, {}).items() if mark in marks])
-    return hashes
+        by_path.setdefault(finding.path, []).append(finding)
+    rows = {path: seal for path, seal in previous.files.items() if path in done} if previous else {}
+    for path in sorted({r.path for r in plan.replacements} & set(sources)):
+        present = by_path.get(path, [])
+        rows[path] = Seal(content_hash(sources[path].data, [f.span for f in present]), tuple(sorted({f.id for f in present})))
+    return rows
 
 
 def check(plan: Plan, reading: Mapping[str, tuple[Source, Sequence[Candidate]]], done: frozenset[str]) -> None:
     """Raises ``StaleError`` naming the first file that changed since the plan was made; ``done`` paths are the journal's to judge."""
-    marks = places(plan)
-    for path, expected in plan.files.items():
+    for path, seal in plan.files.items():
         if path in done:
             continue
         if path not in reading:
             raise StaleError(f"{path}: has changed or is gone since the plan was made; run `hardcode-hunter plan` again")
         source, candidates = reading[path]
-        if file_hash(source, candidates, marks.get(path, frozenset())) != expected:
+        if content_hash(source.data, [c.span for c in candidates if c.fingerprint in seal.without]) != seal.hash:
             raise StaleError(f"{path}: has changed since the plan was made; run `hardcode-hunter plan` again")
 
 

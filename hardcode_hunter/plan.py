@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from hardcode_hunter.binding import hashes, replacement
+from hardcode_hunter.binding import replacement, seals
 from hardcode_hunter.grouping import Group, group, stem, words
 from hardcode_hunter.model import (
     Consumer,
@@ -91,7 +91,7 @@ def make(
         forced=previous.forced if previous else (),
     )
     plan = replace(plan, replacements=_replacements(plan, {f.id: f for f in movable}, previous))
-    return replace(plan, files=hashes(plan, findings, sources, previous, done))
+    return replace(plan, files=seals(plan, findings, sources, previous, done))
 
 
 # ---------------------------------------------------------------- what moves

@@ -25,6 +25,7 @@ from hardcode_hunter.model import (
     Question,
     Replacement,
     RotationChoice,
+    Seal,
     Secret,
     SecretField,
     Shape,
@@ -54,7 +55,7 @@ def dump(plan: Plan) -> str:
         "environments": {e.name: _dump_environment(e) for e in plan.environments},
         "secrets": {s.id: _dump_secret(s, tiers) for s in plan.secrets},
         "skips": [{"finding": s.finding, "at": f"{s.path}:{s.line}", "rule": s.rule, "code": s.code, "why": s.why} for s in plan.skips],
-        "files": dict(sorted(plan.files.items())),
+        "files": {path: {"hash": seal.hash, "without": list(seal.without)} for path, seal in sorted(plan.files.items())},
         "forced": list(plan.forced),
     }
     return HEAD + yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=140)
@@ -211,9 +212,13 @@ def load(path: Path) -> Plan:
         secrets=secrets,
         replacements=replacements,
         skips=tuple(_skip(row) for row in top.rows("skips", ("finding", "at", "rule", "code", "why"))),
-        files={key: str(value) for key, value in top.table("files").raw.items()},
+        files={path: _seal(top.table("files").table(path, ("hash", "without"))) for path in top.table("files").raw},
         forced=tuple(str(item) for item in top.raw.get("forced") or ()),
     )
+
+
+def _seal(table: _Table) -> Seal:
+    return Seal(table.text("hash"), tuple(str(mark) for mark in table.raw.get("without") or ()))
 
 
 def _infrastructure(top: _Table) -> str:

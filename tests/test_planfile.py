@@ -19,6 +19,7 @@ from hardcode_hunter.model import (
     Plan,
     Question,
     RotationChoice,
+    Seal,
     Secret,
     SecretField,
     Shape,
@@ -53,7 +54,7 @@ PLAN = Plan(
     ),
     replacements=(),
     skips=(Skip("fedcba9876543210", "tests/test_db.py", 3, "test-value", "stays", "generic-password"),),
-    files={"app/db.py": "ab" * 32},
+    files={"app/db.py": Seal("ab" * 32, ("0123456789abcdef",))},
 )
 
 

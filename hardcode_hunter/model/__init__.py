@@ -5,7 +5,18 @@ Paths are POSIX, relative to the scanned root. No value here holds a syntax-tree
 :class:`Candidate` holds plaintext: it never leaves the process that read the file.
 """
 
-from hardcode_hunter.model.findings import Change, Edit, Field, Finding, Rewrite, Scan, Skip
+from hardcode_hunter.model.findings import (
+    Change,
+    Edit,
+    Excerpt,
+    Field,
+    Finding,
+    Remark,
+    Rewrite,
+    RuleSummary,
+    Scan,
+    Skip,
+)
 from hardcode_hunter.model.identity import Span, content_hash, fingerprint
 from hardcode_hunter.model.plaintext import MASK, Plaintext
 from hardcode_hunter.model.planning import (
@@ -17,6 +28,7 @@ from hardcode_hunter.model.planning import (
     Question,
     Replacement,
     RotationChoice,
+    Seal,
     Secret,
     SecretField,
 )
@@ -47,6 +59,7 @@ __all__ = [
     "Edit",
     "Environment",
     "Evaluated",
+    "Excerpt",
     "Exposure",
     "Extraction",
     "Field",
@@ -65,10 +78,13 @@ __all__ = [
     "Problem",
     "Question",
     "Reference",
+    "Remark",
     "Replacement",
     "Rewrite",
     "RotationChoice",
+    "RuleSummary",
     "Scan",
+    "Seal",
     "Secret",
     "SecretField",
     "Severity",

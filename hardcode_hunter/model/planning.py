@@ -159,8 +159,16 @@ class Secret:
 
 
 @dataclass(frozen=True, slots=True)
+class Seal:
+    """By what a plan recognises a file: ``hash`` is :func:`content_hash` with the spans of the findings ``without`` left out."""
+
+    hash: str
+    without: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
-    """Data that a person can review and edit; no plaintext in it. ``files`` maps a path to :func:`content_hash`."""
+    """Data that a person can review and edit; no plaintext in it. ``files`` holds the seal of each file that will be rewritten."""
 
     application: str
     order: Order
@@ -170,7 +178,7 @@ class Plan:
     secrets: tuple[Secret, ...]
     replacements: tuple[Replacement, ...]
     skips: tuple[Skip, ...]
-    files: Mapping[str, str]
+    files: Mapping[str, Seal]
     forced: tuple[str, ...] = ()  # reasons given to `rotate --force`
 
     def environment(self, name: str) -> Environment:
