@@ -265,6 +265,24 @@ def test_a_huge_list_is_cut_and_the_rest_is_read_by_lines() -> None:
     assert "more than" in extraction.problems[0].message
 
 
+def test_a_file_too_dense_for_a_tree_is_read_by_lines() -> None:
+    text = '{"x":[' + ",".join(["1"] * 260_000) + '],"password":"hunter-2019"}'
+    extraction = extract("json", text, hits=[text.index("password")])
+    assert [c.value.reveal() for c in extraction.candidates] == ["hunter-2019"]
+    assert "too large for a tree" in extraction.problems[-1].message
+
+
+def test_rows_of_data_are_read_for_tokens_alone() -> None:
+    rows = [f'{{"id":{n},"password":"p{n}x"}}' for n in range(2_500)]
+    rows[2_200] = '{"id":2200,"password":"postgres://shop:hunter-2019@db/shop"}'
+    text = '{"x":[' + ",".join(rows) + '],"passphrase":"hunter-2020"}'
+    extraction = extract("json", text)
+    values = [c.value.reveal() for c in extraction.candidates if c.name.startswith("pass")]
+    assert len(values) == 2_002
+    assert values[-2:] == ["postgres://shop:hunter-2019@db/shop", "hunter-2020"]
+    assert ["rows" in p.message or "data" in p.message for p in extraction.problems] == [True]
+
+
 def test_anchors_are_visited_once() -> None:
     bomb = "a0: &a0 [x,x,x,x,x,x,x,x,x]\n" + "".join(
         f"a{i}: &a{i} [{','.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 12)

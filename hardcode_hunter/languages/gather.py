@@ -6,6 +6,7 @@ from bisect import bisect_right
 from collections import Counter
 from dataclasses import dataclass, field
 
+from hardcode_hunter.languages import script
 from hardcode_hunter.model import (
     Candidate,
     Evaluated,
@@ -69,6 +70,8 @@ class Found:
 
 LIMIT = 100_000
 """Literals in one file beyond which its structure is given up and the rest is read by lines: a few seconds of work."""
+COLUMN = 2_000
+"""Values under one name in a file beyond which they are rows of data: from then on only what speaks for itself is taken."""
 
 
 @dataclass(slots=True)
@@ -82,6 +85,7 @@ class Gather:
     limit: int = LIMIT
     cut: int = -1  # where the limit was reached
     _lines: Lines | None = None
+    _columns: Counter[str] = field(default_factory=Counter)
 
     @property
     def lines(self) -> Lines:
@@ -90,13 +94,24 @@ class Gather:
         return self._lines
 
     def add(self, found: Found) -> None:
-        if self.full:
+        if self.full or not found.value or found.end <= found.start or self._row_of_data(found):
             return
-        if found.value and found.end > found.start:
-            self.found.append(found)
+        self.found.append(found)
         if len(self.found) >= self.limit:
             self.cut = found.end
             self.problem(found.end, f"more than {self.limit} literals in one file; from here on it was read by lines")
+
+    def _row_of_data(self, found: Found) -> bool:
+        self._columns[found.name] += 1
+        count = self._columns[found.name]
+        if count <= COLUMN or found.kept or not found.name:
+            return False
+        if count == COLUMN + 1:
+            self.problem(
+                found.start,
+                f"more than {COLUMN} values under one name; the others were taken for data and read for tokens alone",
+            )
+        return not script.speaks(found.value)
 
     @property
     def full(self) -> bool:
@@ -148,15 +163,12 @@ class Gather:
         return Extraction(tuple(candidates), tuple(self.references), tuple(self.problems))
 
     def _by_lines(self, start: int) -> None:
-        from hardcode_hunter.languages import script
-
         for row in script.assignments(self.source.data, start):
             value = row.value(self.source.data)
-            self.found.append(
-                Found(
-                    row.start, row.end, value, row.name, f"text/{row.name}", row.extent, LiteralType.TEXT, Position.TEXT
-                )
-            )
+            symbol = f"text/{row.name}"
+            found = Found(row.start, row.end, value, row.name, symbol, row.extent, LiteralType.TEXT, Position.TEXT)
+            if not self._row_of_data(found):
+                self.found.append(found)
 
     def _candidate(self, row: Found, ordinal: int) -> Candidate:
         return Candidate(

@@ -14,6 +14,8 @@ from bisect import bisect_right
 from dataclasses import dataclass, field
 from typing import Any
 
+DENSE = 250_000
+"""Lines, commas and opening brackets in one file beyond which no tree is built: it would take gigabytes and many seconds."""
 DEPTH = 150
 """Levels of nesting beyond which a document is refused. The deepest real templates have about thirty."""
 
@@ -103,6 +105,11 @@ class Alias:
 Node = Scalar | Mapping | Sequence | Alias
 
 
+def dense(data: bytes) -> bool:
+    """Whether a file is so full of small parts that no tree is built of it."""
+    return len(data) > DENSE and sum(map(data.count, (b"\n", b"\r", b",", b"{", b"[", b"("))) > DENSE
+
+
 def duplicates(roots: list[Node]) -> list[Scalar]:
     """Keys that stand twice in one mapping: the later of each two."""
     repeated: list[Scalar] = []
@@ -186,6 +193,8 @@ def yaml_documents(data: bytes) -> list[Node]:
     import yaml
 
     text, shift = decode(data)
+    if dense(data):
+        raise Unparsable(0, "too large for a tree")
     to_byte = _Bytes(text, shift)
     loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     roots = []
@@ -267,6 +276,8 @@ def json_documents(data: bytes, start: int = 0, end: int | None = None) -> list[
     stop = len(data) if end is None else end
     if start == 0:
         decode(data)
+        if dense(data):
+            raise Unparsable(0, "too large for a tree")
         start = 3 if data.startswith(b"\xef\xbb\xbf") else 0
     return _JsonReader(data, start, stop).read()
 

@@ -32,6 +32,11 @@ _SQL = re.compile(
     rb"(?<![\w])(?P<n>IDENTIFIED[ \t]+(?:WITH[ \t]+\S{1,60}[ \t]+)?(?:BY|AS)(?:[ \t]+PASSWORD)?|(?:ENCRYPTED[ \t]+)?PASSWORD)[ \t]*(?:=[ \t]*)?\(?[ \t]*(?P<v>N?'(?:[^'\r\n]|'')*')",
     re.I,
 )
+_SPEAKS = re.compile(
+    r"""://[^\s/@:]{0,200}:[^\s/@]{1,200}@ | -----BEGIN\ [A-Z ]{0,40}PRIVATE | \b(?:bearer|basic|token)\ [\w+/=.~-]{8}
+      | (?<![\w+/=.~-])(?=[\w+/=.~-]{0,100}?[0-9])(?=[\w+/=.~-]{0,100}?[A-Za-z])[\w+/=.~-]{16,}+""",
+    re.X | re.I,
+)
 _REFERENCE = re.compile(rb"\A[\"']?(?:\$[\w({]|%[\w]+%|\{\{|<%|`)")
 
 
@@ -83,3 +88,8 @@ def _take(rows: dict[tuple[int, int], Assignment], data: bytes, match: re.Match[
         last -= len(raw) - len(raw.rstrip(b"\\,"))
     if last > first:
         rows.setdefault((first, last), Assignment(name, first, last, match.start()))
+
+
+def speaks(value: str) -> bool:
+    """Whether a rule about values alone could match in ``value``; for prose, which is no candidate otherwise."""
+    return bool(_SPEAKS.search(value))

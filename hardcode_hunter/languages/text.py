@@ -6,7 +6,7 @@ Every pattern starts at the start of a word and repeats possessively, so that ma
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
+from bisect import bisect_left, insort
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -38,11 +38,6 @@ _KEY_BLOCK = re.compile(
 )
 _LETTER = re.compile(rb"[A-Za-z]")
 _DIGIT = re.compile(rb"[0-9]")
-_SPEAKS = re.compile(
-    r"""://[^\s/@:]{0,200}:[^\s/@]{1,200}@ | -----BEGIN\ [A-Z ]{0,40}PRIVATE | \b(?:bearer|basic|token)\ [\w+/=.~-]{8}
-      | (?<![\w+/=.~-])(?=[\w+/=.~-]{0,100}?[0-9])(?=[\w+/=.~-]{0,100}?[A-Za-z])[\w+/=.~-]{16,}+""",
-    re.X | re.I,
-)
 
 
 def assignments(data: bytes, start: int, end: int, *, bare: bool) -> list[Assignment]:
@@ -73,11 +68,6 @@ def loose(data: bytes, start: int, end: int) -> Iterator[tuple[int, int]]:
             yield match.span()
 
 
-def speaks(value: str) -> bool:
-    """Whether a rule about values alone could match in ``value``; for prose, which is no candidate otherwise."""
-    return bool(_SPEAKS.search(value))
-
-
 def candidates(source: Source, hits: Hits = None) -> Extraction:
     """Assignments, URLs, tokens and private keys, line by line; the language of what is found is ``text``, which nothing rewrites."""
     gather = Gather(replace(source, language="text"), hits, Evaluated.IMPORT)
@@ -106,22 +96,26 @@ def _paired(rows: list[Assignment], data: bytes) -> Iterator[Assignment]:
 
 
 class _Taken:
-    """Byte ranges that are spoken for, none overlapping another."""
+    """Byte ranges that are spoken for, none overlapping another: those of the start, and those that were added, mostly in order."""
 
     def __init__(self, rows: list[Assignment]) -> None:
-        self._ranges = sorted((row.start, row.end) for row in rows)
+        self._first = sorted((row.start, row.end) for row in rows)
+        self._added: list[tuple[int, int]] = []
 
     def holds(self, offset: int) -> bool:
-        at = bisect_left(self._ranges, (offset, offset))
-        return bool(at) and self._ranges[at - 1][1] > offset
+        return _overlaps(self._first, offset, offset + 1) or _overlaps(self._added, offset, offset + 1)
 
     def add(self, start: int, end: int) -> bool:
         """Takes a range; ``False`` when a part of it is taken already."""
-        at = bisect_left(self._ranges, (start, end))
-        if (at and self._ranges[at - 1][1] > start) or (at < len(self._ranges) and self._ranges[at][0] < end):
+        if _overlaps(self._first, start, end) or _overlaps(self._added, start, end):
             return False
-        self._ranges.insert(at, (start, end))
+        insort(self._added, (start, end))
         return True
+
+
+def _overlaps(ranges: list[tuple[int, int]], start: int, end: int) -> bool:
+    at = bisect_left(ranges, (start, end))
+    return bool(at and ranges[at - 1][1] > start) or (at < len(ranges) and ranges[at][0] < end)
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
-from hardcode_hunter.languages import text
+from hardcode_hunter.languages import script, text
 from hardcode_hunter.languages.python.drafts import Binding, Draft, Drafts, Extent, Place, Use
 from hardcode_hunter.languages.python.literals import agrees
 from hardcode_hunter.languages.python.names import Names
@@ -55,7 +55,7 @@ class _Reading:
 
     def extraction(self) -> Extraction:
         self._note = "generated" if _GENERATED.search(self.positions.data[:_HEAD]) else ""
-        spoken = [draft for draft in self.drafts.texts if text.speaks(draft.literal.value) or "=" in draft.literal.value or ":" in draft.literal.value]
+        spoken = [draft for draft in self.drafts.texts if script.speaks(draft.literal.value) or "=" in draft.literal.value or ":" in draft.literal.value]
         flows = _Flows(self.names.path, self.drafts)
         flows.mark(self.near)
         counts: Counter[str] = Counter()
@@ -87,7 +87,7 @@ class _Reading:
             self._problems.append(Problem(self.path, self.positions.line(start), "a literal on this line could not be located exactly and was left out; look at it by hand"))
             return
         bound = draft.binding
-        if bound.position is not Position.TEXT or text.speaks(draft.literal.value):
+        if bound.position is not Position.TEXT or script.speaks(draft.literal.value):
             yield self._candidate(draft, ordinal, start, end)
         place = f"{bound.symbol}#{ordinal}" if ordinal else bound.symbol
         counts: Counter[str] = Counter()

@@ -8,8 +8,8 @@ from typing import NamedTuple
 from tree_sitter import Node
 
 from hardcode_hunter.languages.embedded import Embedded, Inside
-from hardcode_hunter.languages.gather import Found, Gather
-from hardcode_hunter.languages.nodes import Scalar
+from hardcode_hunter.languages.gather import Found, Gather, as_text
+from hardcode_hunter.languages.nodes import Scalar, dense
 from hardcode_hunter.languages.pairs import NAMES, VALUES, numeric_candidate
 from hardcode_hunter.languages.terraform import syntax
 from hardcode_hunter.model import Extraction, LiteralType, Position, Source
@@ -57,6 +57,8 @@ SCRIPTS = frozenset(
 
 
 def extract(source: Source, hits: Hits) -> Extraction:
+    if dense(source.data):
+        return as_text(source, hits, 1, "too large to be parsed as Terraform")
     gather = Gather(source, hits)
     root = syntax.parse(source.data)
     reader = Reader(gather)
