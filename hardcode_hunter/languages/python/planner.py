@@ -10,8 +10,8 @@ import libcst as cst
 from hardcode_hunter.languages.python import aws_keys, connections, defaults, fields, guards
 from hardcode_hunter.languages.python.operations import Import, Operation, Reading, Swap
 from hardcode_hunter.languages.python.reasons import Unchanged
-from hardcode_hunter.languages.python.shapes_code import Tools, Wanted, partial, whole
-from hardcode_hunter.languages.python.strings import dedented, pieces, value
+from hardcode_hunter.languages.python.shapes_code import Tools, Wanted, other, part, partial, whole
+from hardcode_hunter.languages.python.strings import Piece, dedented, pieces, value
 from hardcode_hunter.languages.python.tree import Place
 from hardcode_hunter.languages.python.workbench import Workbench
 from hardcode_hunter.model import Home, LiteralType, Replacement, Shape
@@ -54,7 +54,7 @@ def _whole(bench: Workbench, place: Place, rows: Sequence[Replacement]) -> Opera
     if _formats(place):
         raise Unchanged("formatted")
     literal = pieces(place.node, bench.tree)
-    quote = literal[0].quote[0] if literal else '"'
+    quote = literal[0].quote[0] if literal else _free_quote(place)
     if literal and any(piece.computed for piece in literal):
         raise Unchanged("partly-computed")
     if row.literal is LiteralType.BYTES and not (literal and value(literal).isascii()):
@@ -65,21 +65,19 @@ def _whole(bench: Workbench, place: Place, rows: Sequence[Replacement]) -> Opera
     return bench.swap_expression(rows, place, code, swap, needed)
 
 
+def _free_quote(place: Place) -> str:
+    """The quotes for a read where the literal has none of its own: others than those of an f-string around it."""
+    around = next((a for a in place.ancestors if isinstance(a, cst.FormattedString)), None)
+    return other(around.end) if around else '"'
+
+
 def _partial(bench: Workbench, place: Place, rows: Sequence[Replacement], shape: Shape) -> Operation:
     literal = pieces(place.node, bench.tree)
     if literal is None:
         raise Unchanged("partly-computed")
-    text = value(literal)
-    percent = (
-        isinstance(place.parent, cst.BinaryOperation)
-        and isinstance(place.parent.operator, cst.Modulo)
-        and place.parent.left is place.node
-    )
-    formatted_later = _PERCENT.search(text) is not None and not percent
-    if formatted_later or (
-        shape is not Shape.URL and (_BRACES.search(text) or _formats(place)) and not any(p.formatted for p in literal)
-    ):
-        raise Unchanged("formatted")
+    roles = [row.part or row.key for row in rows]
+    percent = _is_percent(place)
+    _refuse_templates(place, shape, literal, roles)
     readings: list[Reading] = []
     imports: list[Import] = []
     for row in rows:
@@ -95,7 +93,6 @@ def _partial(bench: Workbench, place: Place, rows: Sequence[Replacement], shape:
         name, extra = bench.names.bind("base64", "b64encode", place.span.start, place.in_function)
         tools = Tools(b64encode=name)
         imports += [extra] if extra else []
-    roles = [row.part or row.key for row in rows]
     wanted = [Wanted(role, reading) for role, reading in zip(roles, readings, strict=True)]
     code, is_sum = partial(shape, literal, wanted, tools, percent)
     parse, _ = partial(shape, dedented(literal, bench.tree.indent(place)), wanted, tools, percent)
@@ -103,9 +100,34 @@ def _partial(bench: Workbench, place: Place, rows: Sequence[Replacement], shape:
     return bench.swap_expression(rows, place, code, swap, imports, is_sum=is_sum, parse=parse)
 
 
+def _refuse_templates(place: Place, shape: Shape, literal: Sequence[Piece], roles: Sequence[str]) -> None:
+    """Raises for a text that ``%`` or ``str.format`` fills in later on, in which a rotated value could hold a placeholder.
+
+    A quoted URL part holds no braces, and ``%`` right behind the literal is allowed for.
+    """
+    text = value(literal)
+    if _PERCENT.search(text) and not _is_percent(place):
+        raise Unchanged("formatted")
+    if shape is Shape.URL or any(piece.formatted for piece in literal):
+        return
+    for found in sorted((part(shape, text, role) for role in roles), key=lambda p: p.start, reverse=True):
+        braced = text[found.start - 1 : found.start] == "{" and text[found.end : found.end + 1] == "}"
+        text = text[: found.start - braced] + text[found.end + braced :]
+    if _BRACES.search(text) or _formats(place):
+        raise Unchanged("formatted")
+
+
+def _is_percent(place: Place) -> bool:
+    """Whether the literal is the format of a ``%`` operator."""
+    parent = place.parent
+    return (
+        isinstance(parent, cst.BinaryOperation)
+        and isinstance(parent.operator, cst.Modulo)
+        and parent.left is place.node
+    )
+
+
 def _formats(place: Place) -> bool:
     """Whether the literal is the format of ``%`` or the receiver of ``.format``."""
     parent = place.parent
-    if isinstance(parent, cst.BinaryOperation):
-        return isinstance(parent.operator, cst.Modulo) and parent.left is place.node
-    return isinstance(parent, cst.Attribute) and parent.attr.value in ("format", "format_map")
+    return _is_percent(place) or (isinstance(parent, cst.Attribute) and parent.attr.value in ("format", "format_map"))

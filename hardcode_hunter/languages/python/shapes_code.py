@@ -7,7 +7,7 @@ part is quoted by the rules of its shape: percent-encoding in a URL (RFC 3986), 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -39,11 +39,12 @@ class Tools:
 
 @dataclass(frozen=True, slots=True)
 class _Hole:
-    """Characters ``[start, end)`` of the value become ``code``, with ``before`` and ``after`` added to the literal around it."""
+    """Characters ``[start, end)`` of the value become ``code``, given the quotes that it may use; ``before`` and ``after`` are added
+    to the literal around it."""
 
     start: int
     end: int
-    code: str
+    code: Callable[[str], str]
     before: str = ""
     after: str = ""
 
@@ -77,11 +78,8 @@ def partial(
     """
     is_bytes = "b" in literal[0].prefix.lower()
     if shape is Shape.URL:
-        if is_bytes:
-            return _split(literal, [_url_hole(literal, w, tools, '"', percent, True) for w in wanted])
-        return _embedded(
-            literal, [_url_hole(literal, w, tools, other(literal[0].quote), percent, False) for w in wanted]
-        ), False
+        holes = [_url_hole(literal, w, tools, percent, is_bytes) for w in wanted]
+        return _split(literal, holes) if is_bytes else (_embedded(literal, holes), False)
     if percent:
         raise Unchanged("formatted")
     if shape is Shape.BASIC:
@@ -105,21 +103,17 @@ def part(shape: Shape, text: str, role: str) -> shapes.Part:
 # ---------------------------------------------------------------- one hole
 
 
-def _url_hole(
-    literal: Sequence[Piece], wanted: Wanted, tools: Tools, quote: str, percent: bool, is_bytes: bool
-) -> _Hole:
+def _url_hole(literal: Sequence[Piece], wanted: Wanted, tools: Tools, percent: bool, is_bytes: bool) -> _Hole:
     found = part(Shape.URL, value(literal), wanted.role)
-    code = requoted(wanted.reading.text, quote)
+    text = wanted.reading.text
     if wanted.role not in _VERBATIM:
-        code = f"{tools.quote}({code}, safe={quote}{quote})"
-        if percent:
-            code += f".replace({quote}%{quote}, {quote}%%{quote})"
-    return _Hole(found.start, found.end, code + (f".encode({quote}ascii{quote})" if is_bytes else ""))
+        text = f'{tools.quote}({text}, safe="")' + ('.replace("%", "%%")' if percent else "")
+    return _Hole(found.start, found.end, _plain(text + ('.encode("ascii")' if is_bytes else "")))
 
 
 def _bearer_hole(literal: Sequence[Piece], wanted: Wanted) -> _Hole:
     found = part(Shape.BEARER, value(literal), wanted.role)
-    return _Hole(found.start, found.end, requoted(wanted.reading.text, literal[0].quote[0]))
+    return _Hole(found.start, found.end, _plain(wanted.reading.text))
 
 
 def _odbc_hole(literal: Sequence[Piece], wanted: Wanted) -> _Hole:
@@ -127,7 +121,7 @@ def _odbc_hole(literal: Sequence[Piece], wanted: Wanted) -> _Hole:
     found = part(Shape.ODBC, text, wanted.role)
     quoted = text[found.start - 1 : found.start] in ("{", '"', "'")
     start, end = (found.start - 1, found.end + 1) if quoted else (found.start, found.end)
-    return _Hole(start, end, requoted(f'{wanted.reading.text}.replace("}}", "}}}}")', literal[0].quote[0]), "{", "}")
+    return _Hole(start, end, _plain(f'{wanted.reading.text}.replace("}}", "}}}}")'), "{", "}")
 
 
 def _dsn_hole(literal: Sequence[Piece], wanted: Wanted) -> _Hole:
@@ -135,29 +129,35 @@ def _dsn_hole(literal: Sequence[Piece], wanted: Wanted) -> _Hole:
     found = part(Shape.DSN, text, wanted.role)
     quoted = text[found.start - 1 : found.start] == "'"
     start, end = (found.start - 1, found.end + 1) if quoted else (found.start, found.end)
-    code = requoted(wanted.reading.text, literal[0].quote[0])
-    return _Hole(start, end, code + r""".replace("\\", "\\\\").replace("'", "\\'")""", "'", "'")
+    escaping = r""".replace("\\", "\\\\").replace("'", "\\'")"""
+    return _Hole(start, end, lambda quote: requoted(wanted.reading.text, quote) + escaping, "'", "'")
 
 
 def _basic(literal: Sequence[Piece], wanted: Sequence[Wanted], tools: Tools) -> tuple[str, bool]:
     text = value(literal)
     parts = {p.role: p for p in shapes.parse(Shape.BASIC, text)}
     found = part(Shape.BASIC, text, "password")
-    readings = {w.role: requoted(w.reading.text, literal[0].quote[0]) for w in wanted}
+    readings = {w.role: w.reading.text for w in wanted}
     if "password" not in readings or not readings.keys() <= {"username", "password"}:
         raise Unchanged("no-such-part", part=", ".join(sorted(readings)))
     user = parts["username"].value if "username" in parts else ""
     if not re.fullmatch(r"[\w.@ +-]*", user, re.ASCII):
         raise Unchanged("no-such-part", part="username")
-    quote = literal[0].quote[0]
-    pair = f"{readings['username']} + {quote}:{quote}" if "username" in readings else f"{quote}{user}:{quote}"
-    code = f"{tools.b64encode}(({pair} + {readings['password']}).encode({quote}utf-8{quote}))"
+    pair = f'{readings["username"]} + ":"' if "username" in readings else f'"{user}:"'
+    code = f'{tools.b64encode}(({pair} + {readings["password"]}).encode("utf-8"))'
     is_bytes = "b" in literal[0].prefix.lower()
-    return _split(literal, [_Hole(found.start, found.end, code if is_bytes else f"{code}.decode({quote}ascii{quote})")])
+    return _split(literal, [_Hole(found.start, found.end, _plain(code if is_bytes else f'{code}.decode("ascii")'))])
+
+
+def _plain(text: str) -> Callable[[str], str]:
+    return lambda quote: requoted(text, quote)
 
 
 def _encoded(hole: _Hole, is_bytes: bool) -> _Hole:
-    return replace(hole, code=f'{hole.code}.encode("utf-8")') if is_bytes else hole
+    if not is_bytes:
+        return hole
+    code = hole.code
+    return replace(hole, code=lambda quote: f"{code(quote)}.encode({quote}utf-8{quote})")
 
 
 # ---------------------------------------------------------------- putting holes into a literal
@@ -166,24 +166,20 @@ def _encoded(hole: _Hole, is_bytes: bool) -> _Hole:
 def _embedded(literal: Sequence[Piece], holes: Sequence[_Hole]) -> str:
     """The literal as an f-string with the holes in it."""
     made: list[str] = []
-    for piece, units, cut in _cut(literal, holes):
-        if not any(isinstance(unit, _Hole) for unit in units):
-            made.append(
-                piece.before
-                + (replace(piece, units=tuple(u for u in units if isinstance(u, Unit))).source if cut else piece.source)
-            )
-            continue
-        body = "".join(
-            f"{{{u.code}}}"
-            if isinstance(u, _Hole)
-            else u.source * 2
-            if u.source in "{}" and not piece.formatted
-            else u.source
-            for u in units
-        )
-        prefix = piece.prefix if piece.formatted else piece.prefix.replace("u", "").replace("U", "") + "f"
-        made.append(f"{piece.before}{prefix}{piece.quote}{body}{piece.quote}")
+    for piece, units, _ in _cut(literal, holes):
+        if any(isinstance(unit, _Hole) for unit in units):
+            prefix = piece.prefix if piece.formatted else piece.prefix.replace("u", "").replace("U", "") + "f"
+            body = "".join(_in_fstring(unit, piece) for unit in units)
+            made.append(f"{piece.before}{prefix}{piece.quote}{body}{piece.quote}")
+        else:
+            made.append(piece.before + replace(piece, units=tuple(u for u in units if isinstance(u, Unit))).source)
     return "".join(made)
+
+
+def _in_fstring(unit: Unit | _Hole, piece: Piece) -> str:
+    if isinstance(unit, _Hole):
+        return f"{{{unit.code(other(piece.quote))}}}"
+    return unit.source * 2 if unit.source in ("{", "}") and not piece.formatted else unit.source
 
 
 def _split(literal: Sequence[Piece], holes: Sequence[_Hole]) -> tuple[str, bool]:
@@ -206,7 +202,7 @@ def _split(literal: Sequence[Piece], holes: Sequence[_Hole]) -> tuple[str, bool]
                 continue
             _collect(group, separator, piece, [*run, *_spelt(unit.before, piece)])
             close()
-            terms.append(unit.code)
+            terms.append(unit.code(piece.quote[0]))
             run, separator = _spelt(unit.after, piece), ""
         _collect(group, separator, piece, run)
     close()
@@ -259,6 +255,6 @@ def _cut(literal: Sequence[Piece], holes: Sequence[_Hole]) -> list[tuple[Piece, 
 def without(literal: Sequence[Piece], spans: Sequence[Span]) -> str:
     """The literal without the characters ``spans`` of its value."""
     made = []
-    for piece, units, _ in _cut(literal, [_Hole(span.start, span.end, "") for span in spans]):
+    for piece, units, _ in _cut(literal, [_Hole(span.start, span.end, _plain("")) for span in spans]):
         made.append(piece.before + replace(piece, units=tuple(u for u in units if isinstance(u, Unit))).source)
     return "".join(made)
