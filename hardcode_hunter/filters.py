@@ -205,7 +205,7 @@ CREDENTIAL_WORDS = frozenset([
     "csrf", "nonce", "salt", "bearer", "oauth", "certificate", "cert", "passwort", "kennwort", "contraseña",
     "senha", "wachtwoord", "lösenord", "motdepasse", "parola", "hasło",
 ])  # fmt: skip
-_IDENTIFIER = re.compile(r"[A-Za-z_$]+(?:[-.:/\[\]' \"]{1,2}[A-Za-z_$]+)*(?:\(\)|\[\])?\d?")
+_IDENTIFIER = re.compile(r"[A-Za-z_$]+(?:[-.:/\[\]' \"]{1,2}[A-Za-z_$]+)*(?:\(\)|\[\]|['\"]?\])?\d?")
 _SNAKE = re.compile(r"(?:[a-z]+\d{0,4}_)+[a-z]+\d{0,4}|(?:[A-Z]+\d{0,4}_)+[A-Z]+\d{0,4}")
 _DOTTED = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+(?:\(.*\))?|[A-Za-z_][\w.]*\([^()]*\)")
 _STOP_WORDS = frozenset([

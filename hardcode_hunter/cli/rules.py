@@ -10,6 +10,8 @@ from hardcode_hunter import config, discover, ruleset
 from hardcode_hunter.errors import UsageError
 from hardcode_hunter.ruleset import Rule
 
+FENCES = {"terraform": "hcl", "cloudformation": "yaml"}
+
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def rules() -> None:
@@ -69,8 +71,8 @@ def explain(id: str) -> int:
     return 0
 
 
-def page(rule: Rule) -> str:
-    """The rule as Markdown: what it is, what it matches, where it goes, examples. Also a section of docs/rules.md."""
+def page(rule: Rule, shown: int = 2) -> str:
+    """The rule as Markdown: what it is, what it matches, where it goes, the first ``shown`` examples of each kind."""
     lines = [
         f"### {rule.id}",
         "",
@@ -86,17 +88,15 @@ def page(rule: Rule) -> str:
     ]
     lines += [f"- {link}" for link in rule.references]
     for title, samples in (("Found", rule.examples), ("Not found", rule.near_misses)):
-        for sample in samples[:2]:
-            text = sample.text.strip("\n") if all(len(line) < 120 for line in sample.text.splitlines()) else ""
-            if text and "PRIVATE KEY" not in text:
-                lines += [
-                    "",
-                    f"{title}:",
-                    "",
-                    f"```{'hcl' if sample.language == 'terraform' else 'yaml' if sample.language == 'cloudformation' else sample.language}",
-                    text,
-                    "```",
-                ]
+        for sample in samples[:shown]:
+            lines += [
+                "",
+                f"{title}:",
+                "",
+                f"```{FENCES.get(sample.language, sample.language)}",
+                sample.written.strip("\n"),
+                "```",
+            ]
     return "\n".join(lines)
 
 

@@ -31,7 +31,7 @@ WORDS = {
         "login_name",
         "access_key_name",
     ),
-    "host": ("host", "hostname", "host_name", "server", "address", "addr", "endpoint", "db_host"),
+    "host": ("host", "hostname", "host_name", "server", "address", "addr", "endpoint"),
     "port": ("port",),
     "dbname": ("db", "database", "dbname", "db_name", "database_name", "catalog", "initial_catalog", "name"),
     "client_id": (

@@ -60,9 +60,12 @@ def home() -> Path:
     raise UsageError(f"no rules in {PACKAGE / '_rules'} nor {PACKAGE.parent / 'rules'}; install hardcode-hunter again")
 
 
-def load(extra: Sequence[Path] = ()) -> RuleSet:
-    """The built-in rules and those of ``extra`` folders, from the cache when nothing changed. Raises ``UsageError``."""
-    folders = (home(), *extra)
+def load(extra: Sequence[Path] = (), *, builtin: bool = True) -> RuleSet:
+    """The built-in rules and those of ``extra`` folders, from the cache when nothing changed; without ``builtin`` only the latter.
+
+    Raises ``UsageError``.
+    """
+    folders = (*((home(),) if builtin else ()), *extra)
     for folder in extra:
         if not folder.is_dir():
             raise UsageError(f"{folder}: no such folder; correct 'extra-rules'")
@@ -71,14 +74,14 @@ def load(extra: Sequence[Path] = ()) -> RuleSet:
 
 @cache
 def _load(folders: tuple[Path, ...], key: str) -> RuleSet:
-    for path in (folders[0] / "compiled.json", store.folder() / f"rules-{key[:32]}.json"):
+    for path in (*(folder / "compiled.json" for folder in folders[:1]), store.folder() / f"rules-{key[:32]}.cache"):
         rows = store.load(path, key)
         if rows is not None:
             try:
                 return RuleSet([from_row(row) for row in rows["rules"]], first_pass_from(rows["first_pass"]))
             except (KeyError, TypeError, ValueError, AttributeError):
                 continue  # another program wrote there: compile again
-    rules = compile_rules(folders)
+    rules = compile_rules(folders) if home() in folders else RuleSet(with_samples(folders))
     store.save(key, _rows(rules))
     return rules
 

@@ -64,11 +64,11 @@ def save(wanted: str, rules: Any) -> None:
         try:
             with os.fdopen(handle, "wb") as stream:
                 stream.write(document(wanted, rules))
-            os.replace(name, place / f"rules-{wanted[:32]}.json")
+            os.replace(name, place / f"rules-{wanted[:32]}.cache")
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
-        stale = sorted(place.glob("rules-*.json"), key=lambda p: p.stat().st_mtime, reverse=True)[KEPT:]
+        stale = sorted(place.glob("rules-*.cache"), key=lambda p: p.stat().st_mtime, reverse=True)[KEPT:]
         for path in stale:
             path.unlink(missing_ok=True)
     except OSError:

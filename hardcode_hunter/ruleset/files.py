@@ -291,5 +291,8 @@ def _samples(place: _Place, rows: Any) -> tuple[Sample, ...]:
         text = (
             row["text"] if isinstance(row["text"], str) and row["text"].strip() else here.at("text").text(row["text"])
         )
-        found.append(Sample(here.at("language").text(row["language"]), expand(text), row.get("path", ""), dict(expect)))
+        sample = Sample(
+            here.at("language").text(row["language"]), expand(text), text, row.get("path", ""), dict(expect)
+        )
+        found.append(sample)
     return tuple(found)

@@ -45,10 +45,14 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A text in a language, and what a scan of it must say: ``role``, ``symbol``, ``line``, ``verdict``, ``confidence`` of the finding."""
+    """A text in a language, and what a scan of it must say: ``role``, ``symbol``, ``line``, ``verdict``, ``confidence`` of the finding.
+
+    ``written`` is the text as it stands in the rule file, with token-like parts not yet put together.
+    """
 
     language: str
     text: str
+    written: str = ""
     path: str = ""
     expect: Mapping[str, str | int] = field(default_factory=dict)
 
