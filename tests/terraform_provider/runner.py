@@ -9,16 +9,18 @@ import shutil
 import stat
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.downloads import cache
+from tests.embedded import Absent
 from tests.terraform_provider import schema
 
 PROVIDER = "6.69.1"
 BINDINGS = "cdktn-provider-aws==25.8.1"  # generated from version 6.69.1 of the provider
-SERVER_NEEDS = ("grpcio==1.85.1", "msgpack==1.2.4")
 FOLDERS = (
     "cloudwatch-event-rule", "cloudwatch-event-target", "cloudwatch-log-group", "cloudwatch-metric-alarm", "data-aws-caller-identity", "data-aws-partition", "data-aws-region", "iam-policy", "iam-role",
     "iam-role-policy", "iam-role-policy-attachment", "iam-user-policy-attachment", "kms-alias", "kms-key", "lambda-function",
@@ -26,10 +28,6 @@ FOLDERS = (
     "secretsmanager-secret-version",
 )  # fmt: skip
 _ROOT = Path(__file__).resolve().parents[2]
-
-
-class Absent(Exception):
-    """Something that is needed is not on this machine and can't be had."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,24 +76,16 @@ class Terraform:
 
 
 def terraform(home: Path) -> Terraform:
-    """Terraform, ready to run. Raises :class:`Absent` with the reason when a part is not here and can't be fetched."""
+    """Terraform, ready to run. Raises :class:`Absent` with the reason when a part is not here; nothing is fetched."""
     command = shutil.which("terraform")
     if command is None:
         raise Absent("there is no terraform command on this machine")
-    cache = _cache()
-    site, definition = cache / "site", cache / f"aws-{PROVIDER}-{_digest(FOLDERS)}.json"
-    if not (site / ".complete").exists():
-        _pip("install", "--no-deps", "--upgrade", "--target", str(site), *SERVER_NEEDS)
-        (site / ".complete").touch()
-    if not definition.exists():
-        _pip("download", "--no-deps", "--dest", str(cache), BINDINGS)
-        wheel = next(cache.glob("cdktn_provider_aws-*.whl"))
-        schema.write(wheel, FOLDERS, definition)
-        wheel.unlink()
+    if not _definition().exists():
+        raise Absent("the AWS provider's schema is not in the cache; 'python -m tests.downloads' fetches it")
     platform = json.loads(
         subprocess.run([command, "version", "-json"], capture_output=True, text=True, check=True).stdout
     )["platform"]
-    _install(home / "mirror" / f"registry.terraform.io/hashicorp/aws/{PROVIDER}/{platform}", site, definition)
+    _install(home / "mirror" / f"registry.terraform.io/hashicorp/aws/{PROVIDER}/{platform}", _definition())
     mirror = json.dumps(str(home / "mirror"))
     (home / "terraform.rc").write_text(
         f"provider_installation {{\n  filesystem_mirror {{\n    path = {mirror}\n  }}\n}}\n"
@@ -103,17 +93,19 @@ def terraform(home: Path) -> Terraform:
     return Terraform(command, home)
 
 
-def _digest(names: tuple[str, ...]) -> str:
-    return hashlib.sha256(" ".join(names).encode()).hexdigest()[:12]
+def fetch() -> None:
+    """Puts the provider's schema into the cache, unless it is there: 70 MB of bindings become one file of 100 kB."""
+    definition = _definition()
+    if definition.exists() or shutil.which("terraform") is None:
+        return
+    definition.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="bindings-", dir=definition.parent) as folder:
+        _pip("download", "--no-deps", "--dest", folder, BINDINGS)
+        schema.write(next(Path(folder).glob("cdktn_provider_aws-*.whl")), FOLDERS, definition)
 
 
-def _cache() -> Path:
-    """Where downloads are kept between runs; never inside the repository."""
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    folder = Path(base) / "hardcode-hunter-tests" / version
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+def _definition() -> Path:
+    return cache("terraform") / f"aws-{PROVIDER}-{hashlib.sha256(' '.join(FOLDERS).encode()).hexdigest()[:12]}.json"
 
 
 def _pip(*arguments: str) -> None:
@@ -124,14 +116,14 @@ def _pip(*arguments: str) -> None:
         raise Absent(f"pip {arguments[0]} of {arguments[-1]} failed: {last[0]}")
 
 
-def _install(folder: Path, site: Path, definition: Path) -> None:
+def _install(folder: Path, definition: Path) -> None:
     """Puts the provider where Terraform looks for one: an executable, here a script."""
     folder.mkdir(parents=True)
     script = folder / f"terraform-provider-aws_v{PROVIDER}"
     script.write_text(
         f"#!{sys.executable} -P\n"
         "import sys\n"
-        f"sys.path[:0] = [{str(site)!r}, {str(_ROOT)!r}]\n"
+        f"sys.path.insert(0, {str(_ROOT)!r})\n"
         "from tests.terraform_provider.server import main\n"
         f"main({str(definition)!r})\n"
     )

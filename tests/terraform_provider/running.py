@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.terraform_provider.runner import Absent, Run, terraform
+from tests.embedded import Absent
+from tests.terraform_provider.runner import Run, terraform
 
 
 @pytest.fixture(scope="session")
