@@ -2,71 +2,130 @@
 
 from __future__ import annotations
 
-import difflib
-import tomllib
-from dataclasses import dataclass, fields, replace
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from hardcode_hunter.errors import UsageError
 from hardcode_hunter.model import Confidence
 
+FILES = ("hardcode-hunter.toml", "pyproject.toml")
+"""Looked for in the project's root, in this order; the first that speaks of us is taken, the other is not read."""
+BASELINE = "hardcode-hunter.baseline"
+FAIL_ON = ("any", "medium", "high")
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What ``scan`` and everything after it obeys. ``extra_rules`` extend the built-in rules."""
+    """What ``scan`` and everything after it obeys. Rules are named by id or by a glob over ids; ``extra_rules`` are folders.
+
+    ``baseline`` is a path below the root; the default is used where it exists, any other one must. ``origin`` is the file that was read.
+    """
 
     min_confidence: Confidence = Confidence.MEDIUM
+    fail_on: str = "any"
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
+    per_file_ignores: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     exclude: tuple[str, ...] = ()
+    force_exclude: bool = False
     extra_rules: tuple[str, ...] = ()
+    default_rules: bool = True
     suppressions: bool = True
+    require_reason: bool = False
+    baseline: str = BASELINE
+    origin: str = ""
 
 
-FILES = ("hardcode-hunter.toml", "pyproject.toml")
+KEYS = {each.name.replace("_", "-"): each.name for each in fields(Settings) if each.name != "origin"}
+"""Spelling in a configuration file → attribute."""
 
 
-def load(root: Path, *, isolated: bool = False) -> Settings:
-    """The settings that the files in ``root`` ask for. Raises ``UsageError`` naming file and key, with the nearest right spelling."""
+def load(root: Path, *, isolated: bool = False, file: Path | None = None) -> Settings:
+    """The settings that ``file`` or else the files in ``root`` ask for. Raises ``UsageError`` naming file and key, with the nearest right spelling."""
     if isolated:
         return Settings()
+    if file is not None:
+        table = _table(file, required=True)
+        return _settings(file, {} if table is None else table)
     for name in FILES:
         path = root / name
-        if not path.is_file():
-            continue
-        try:
-            document = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-            if name == "pyproject.toml":
-                continue  # somebody else's file: broken or not, it may not stop a scan
-            raise UsageError(f"{path}: not valid TOML ({type(error).__name__}); correct it or use --isolated") from None
-        table = document if name == FILES[0] else document.get("tool", {}).get("hardcode-hunter")
-        if table is not None:
+        if path.is_file() and (table := _table(path)) is not None:
             return _settings(path, table)
     return Settings()
 
 
-def _settings(path: Path, table: dict[str, Any]) -> Settings:
-    known = {field.name.replace("_", "-"): field.name for field in fields(Settings)}
+def _table(path: Path, *, required: bool = False) -> Any:
+    """Our table in a TOML file; ``None`` for a ``pyproject.toml`` that has none, broken or not: it is somebody else's then."""
+    import tomllib
+
+    shared = path.name == FILES[1]
+    try:
+        text = path.read_bytes().decode("utf-8")
+        document = tomllib.loads(text)
+    except OSError as error:
+        if shared and not required:
+            return None
+        raise UsageError(f"{path}: cannot be read ({error.strerror}); fix it or use --isolated") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        if shared and not required and b"tool.hardcode-hunter" not in path.read_bytes():
+            return None
+        raise UsageError(f"{path}: not valid TOML ({_where(error)}); correct it or use --isolated") from None
+    if not shared:
+        return document
+    tools = document.get("tool")
+    return tools.get("hardcode-hunter") if isinstance(tools, dict) else None
+
+
+def _where(error: Exception) -> str:
+    """The place that a parser's message ends with, without the text that it may quote."""
+    import re
+
+    found = re.search(r"\(at (line \d+, column \d+)\)$", str(error))
+    return f"{type(error).__name__}{f' at {found.group(1)}' if found else ''}"
+
+
+def _settings(path: Path, table: Any) -> Settings:
+    if not isinstance(table, dict):
+        raise UsageError(f"{path}: 'tool.hardcode-hunter' must be a table")
     changes: dict[str, Any] = {}
     for key, value in table.items():
-        if key not in known:
-            near = difflib.get_close_matches(key, known, 1)
-            hint = f"did you mean '{near[0]}'?" if near else f"known keys: {', '.join(sorted(known))}"
+        if key not in KEYS:
+            import difflib
+
+            near = difflib.get_close_matches(key.replace("_", "-"), KEYS, 1)
+            hint = f"did you mean '{near[0]}'?" if near else f"known keys: {', '.join(sorted(KEYS))}"
             raise UsageError(f"{path}: unknown key '{key}'; {hint}")
-        changes[known[key]] = _value(path, key, value)
-    return replace(Settings(), **changes)
+        changes[KEYS[key]] = _value(path, key, value)
+    return replace(Settings(origin=os.fspath(path)), **changes)
 
 
 def _value(path: Path, key: str, value: Any) -> Any:
+    default = getattr(Settings(), KEYS[key])
     if key == "min-confidence":
         return confidence(str(value), f"{path}: {key}")
-    if key == "suppressions":
+    if key == "fail-on":
+        return fail_on(value, f"{path}: {key}")
+    if isinstance(default, bool):
         if not isinstance(value, bool):
             raise UsageError(f"{path}: '{key}' must be true or false")
         return value
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+    if isinstance(default, str):
+        if not isinstance(value, str) or not value:
+            raise UsageError(f"{path}: '{key}' must be a text")
+        return value
+    if key == "per-file-ignores":
+        if not isinstance(value, dict):
+            raise UsageError(f"{path}: '{key}' must be a table of globs, each with a list of rules")
+        return {glob: _texts(path, f"{key}.{glob}", rules) for glob, rules in value.items()}
+    found = _texts(path, key, value)
+    return tuple(os.fspath(path.parent / folder) for folder in found) if key == "extra-rules" else found
+
+
+def _texts(path: Path, key: str, value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
         raise UsageError(f"{path}: '{key}' must be a list of strings")
     return tuple(value)
 
@@ -77,3 +136,31 @@ def confidence(word: str, where: str) -> Confidence:
         return Confidence[word.upper()]
     except KeyError:
         raise UsageError(f"{where}: '{word}' is no confidence; use low, medium or high") from None
+
+
+def fail_on(word: object, where: str) -> str:
+    """``word`` as it is. Raises ``UsageError``."""
+    if word not in FAIL_ON:
+        raise UsageError(f"{where}: '{word}' can't be failed on; use {', '.join(FAIL_ON)}")
+    return str(word)
+
+
+def shown(settings: Settings) -> Iterator[str]:
+    """The settings as lines of TOML, with a comment saying where they come from."""
+    yield f"# from {settings.origin}" if settings.origin else "# the defaults"
+    for key, name in KEYS.items():
+        yield f"{key} = {_toml(getattr(settings, name))}"
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, Confidence):
+        return f'"{value.label}"'
+    if isinstance(value, str):
+        import json
+
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{_toml(k)} = {_toml(v)}' for k, v in value.items())}}}"
+    return f"[{', '.join(_toml(item) for item in value)}]"

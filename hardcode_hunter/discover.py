@@ -20,10 +20,46 @@ from hardcode_hunter.model import Problem
 SIZE_LIMIT = 10 * 1024 * 1024
 GIT = ("git", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "--no-optional-locks")
 EXCLUDED_DIRECTORIES = frozenset(
-    [".git", ".hg", ".svn", ".bzr", ".tox", ".nox", ".venv", "venv", ".eggs", "__pycache__", "node_modules", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".terraform", ".serverless", ".aws-sam", "cdk.out", "site-packages", "bower_components"]
+    [
+        ".git",
+        ".hg",
+        ".svn",
+        ".bzr",
+        ".tox",
+        ".nox",
+        ".venv",
+        "venv",
+        ".eggs",
+        "__pycache__",
+        "node_modules",
+        ".mypy_cache",
+        ".ruff_cache",
+        ".pytest_cache",
+        ".terraform",
+        ".serverless",
+        ".aws-sam",
+        "cdk.out",
+        "site-packages",
+        "bower_components",
+    ]
 )
 LOCK_FILES = frozenset(
-    ["package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml", "poetry.lock", "uv.lock", "pdm.lock", "Pipfile.lock", "Cargo.lock", "composer.lock", "Gemfile.lock", "go.sum", ".terraform.lock.hcl", "flake.lock"]
+    [
+        "package-lock.json",
+        "npm-shrinkwrap.json",
+        "yarn.lock",
+        "pnpm-lock.yaml",
+        "poetry.lock",
+        "uv.lock",
+        "pdm.lock",
+        "Pipfile.lock",
+        "Cargo.lock",
+        "composer.lock",
+        "Gemfile.lock",
+        "go.sum",
+        ".terraform.lock.hcl",
+        "flake.lock",
+    ]
 )
 BASELINES = frozenset([".secrets.baseline", ".gitleaksignore", "hardcode-hunter.baseline"])
 """What scanners write down about findings; there is nothing else in them."""
@@ -145,7 +181,9 @@ def _below(root: Path, folder: Path) -> list[str]:
         return listed
     found: list[str] = []
     for here, folders, names in os.walk(folder):
-        folders[:] = sorted(d for d in folders if d not in EXCLUDED_DIRECTORIES and not os.path.islink(os.path.join(here, d)))
+        folders[:] = sorted(
+            d for d in folders if d not in EXCLUDED_DIRECTORIES and not os.path.islink(os.path.join(here, d))
+        )
         relative = _relative(root, Path(here, "x"))[:-1]
         found += [relative + name for name in names]
     return found
@@ -157,13 +195,32 @@ def git_environment() -> dict[str, str]:
     A partial clone can name a command as its remote (``ext::``) and allow it in its own configuration: a missing object would run it.
     """
     kept = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
-    return {**kept, "GIT_TERMINAL_PROMPT": "0", "GIT_ALLOW_PROTOCOL": "none", "GIT_NO_LAZY_FETCH": "1", "GIT_PAGER": "cat", "LC_ALL": "C"}
+    return {
+        **kept,
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_ALLOW_PROTOCOL": "none",
+        "GIT_NO_LAZY_FETCH": "1",
+        "GIT_PAGER": "cat",
+        "LC_ALL": "C",
+    }
 
 
 def _git_listing(root: Path, folder: Path) -> list[str] | None:
     import subprocess  # not needed for files that are named, as a hook does
 
-    command = [*GIT, "-c", f"safe.directory={root}", "-C", os.fspath(folder), "ls-files", "-z", "--full-name", "--cached", "--others", "--exclude-standard"]
+    command = [
+        *GIT,
+        "-c",
+        f"safe.directory={root}",
+        "-C",
+        os.fspath(folder),
+        "ls-files",
+        "-z",
+        "--full-name",
+        "--cached",
+        "--others",
+        "--exclude-standard",
+    ]
     try:
         run = subprocess.run(command, capture_output=True, env=git_environment(), check=False, timeout=600)
     except (OSError, subprocess.TimeoutExpired):
@@ -185,7 +242,9 @@ def read(walk: Walk, name: str, *, keep_binary: bool = False, limit: int = SIZE_
         if path.is_symlink():
             walk.skipped["symbolic link"] += 1
         else:
-            walk.problems.append(Problem(name, 0, f"cannot be read ({error.strerror}); fix its permissions or exclude it", fatal=True))
+            walk.problems.append(
+                Problem(name, 0, f"cannot be read ({error.strerror}); fix its permissions or exclude it", fatal=True)
+            )
         return None
     try:
         about = os.fstat(handle)
@@ -197,7 +256,9 @@ def read(walk: Walk, name: str, *, keep_binary: bool = False, limit: int = SIZE_
             return None
         data = b"".join(iter(lambda: os.read(handle, 1 << 20), b""))
     except OSError as error:
-        walk.problems.append(Problem(name, 0, f"cannot be read ({error.strerror}); fix the disk or exclude it", fatal=True))
+        walk.problems.append(
+            Problem(name, 0, f"cannot be read ({error.strerror}); fix the disk or exclude it", fatal=True)
+        )
         return None
     finally:
         os.close(handle)

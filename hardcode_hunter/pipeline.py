@@ -1,14 +1,16 @@
-"""The flow of a scan: discover → languages → link → detect → suppress. Everything between the stages happens here."""
+"""The flow of a scan: discover → languages → link → detect → judge. Everything between the stages happens here."""
 
 from __future__ import annotations
 
+import difflib
 import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 
-from hardcode_hunter import detect, discover, firstpass, link, ruleset, shapes, suppress
+from hardcode_hunter import baseline, detect, discover, excerpt, firstpass, judge, link, ruleset, shapes
 from hardcode_hunter.config import Settings
 from hardcode_hunter.errors import UsageError
 from hardcode_hunter.model import (
@@ -19,6 +21,7 @@ from hardcode_hunter.model import (
     Plaintext,
     Problem,
     Reference,
+    RuleSummary,
     Scan,
     Source,
 )
@@ -26,6 +29,8 @@ from hardcode_hunter.plugins import Hits, Language, load
 
 HOLE = "\0"  # an interpolated part, in the value of a template literal
 Progress = Callable[[int], None]
+COMMENT = b"hardcode-hunter:"
+"""What a comment of ours begins with: a file that has one is kept, so that one that hushes nothing can be told."""
 
 
 @dataclass(slots=True)
@@ -34,10 +39,13 @@ class Reading:
 
     walk: discover.Walk
     rules: ruleset.RuleSet
-    key: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)  # of the findings' digests; lives as long as the run
+    key: bytes = field(
+        default_factory=lambda: secrets.token_bytes(32), repr=False
+    )  # of the findings' digests; lives as long as the run
     candidates: list[Candidate] = field(default_factory=list)
     references: list[Reference] = field(default_factory=list)
-    sources: dict[str, Source] = field(default_factory=dict)  # of the files that have candidates
+    sources: dict[str, Source] = field(default_factory=dict)  # of the files that have candidates, or a comment of ours
+    names: list[str] = field(default_factory=list)  # of all files that were looked at
 
 
 def languages() -> Mapping[str, Language]:
@@ -57,26 +65,28 @@ def _claims(language: Language, lower: str, name: str) -> bool:
     return name in language.filenames or lower.endswith(language.suffixes)
 
 
-def read(root: Path, paths: Sequence[Path], settings: Settings, rules: ruleset.RuleSet, progress: Progress | None = None) -> Reading:
-    """Reads the files below ``paths`` and yields what their languages make of them, around the first pass's hits."""
-    reading = Reading(discover.Walk(root), rules)
-    known = tuple(languages().values())
-    for name in discover.files(root, paths, settings.exclude):
+def read(
+    feed: discover.Feed, rules: ruleset.RuleSet, progress: Progress | None = None, key: bytes | None = None
+) -> Reading:
+    """Reads the files of ``feed`` and yields what their languages make of them, around the first pass's hits."""
+    reading = Reading(feed.walk, rules) if key is None else Reading(feed.walk, rules, key)
+    for name in feed.names():
         if progress:
             progress(reading.walk.files)
-        data = discover.read(reading.walk, name, keep_binary=name.endswith((".py", ".pyw")))
+        reading.names.append(name)
+        data = feed.read(name, keep_binary=name.endswith((".py", ".pyw")))
         hits = firstpass.hits(data, rules) if data else ()
-        if not data or not hits:
+        if not data or not (hits or COMMENT in data):
             continue
-        language = language_of(name, data, known)
+        language = language_of(name, data)
         if language is None:
-            reading.walk.skipped["no language"] += 1
+            reading.walk.skipped["no language"] += bool(hits)
             continue
         source = Source(name, data, language.name)
-        extraction = extract(language, source, hits)
+        extraction = extract(language, source, hits) if hits else Extraction()
         reading.walk.problems += extraction.problems
         reading.references += extraction.references
-        if extraction.candidates:
+        if extraction.candidates or COMMENT in data:
             reading.candidates += extraction.candidates
             reading.sources[name] = source
     return reading
@@ -88,49 +98,107 @@ def extract(language: Language, source: Source, hits: Hits) -> Extraction:
         return language.candidates(source, hits)
     except (RecursionError, MemoryError, ValueError) as error:
         text = languages()["text"].candidates(source, hits)
-        problem = Problem(source.path, 0, f"could not be parsed as {language.title} ({type(error).__name__}); text rules were used")
+        problem = Problem(
+            source.path, 0, f"could not be parsed as {language.title} ({type(error).__name__}); text rules were used"
+        )
         return Extraction(text.candidates, text.references, (*text.problems, problem))
 
 
-def scan(paths: Sequence[Path], settings: Settings, root: Path | None = None, progress: Progress | None = None) -> tuple[Scan, Reading]:
-    """One scan. Raises ``UsageError`` for paths that don't exist and for rules that can't be used."""
-    started = time.perf_counter()
+def scan(
+    paths: Sequence[Path],
+    settings: Settings,
+    root: Path | None = None,
+    progress: Progress | None = None,
+    *,
+    feed: discover.Feed | None = None,
+    gate: judge.Gate | None = None,
+    key: bytes | None = None,
+) -> tuple[Scan, Reading]:
+    """One scan of ``feed``, or else of what lies below ``paths``. Raises ``UsageError`` for paths that don't exist, and for rules and
+    baselines that can't be used.
+
+    Without a ``gate`` the baseline hushes only what a person has decided on: what it keeps for later is still to be migrated.
+    """
+    started, clock = time.time(), time.perf_counter()
     root = (root or discover.project_root(paths)).resolve()
-    rules = ruleset.load(tuple(Path(folder) for folder in settings.extra_rules))
-    _known_rules(rules, (*settings.select, *settings.ignore))
-    reading = read(root, paths, settings, rules, progress)
-    found = _wanted(detect.detect(link.link(reading.candidates, reading.references), rules, reading.key), settings)
-    kept, hushed = suppress.suppress(found, reading.sources) if settings.suppressions else (found, ())
+    rules = ruleset.load(tuple(Path(folder) for folder in settings.extra_rules), builtin=settings.default_rules)
+    catalogue = _catalogue(rules, settings)
+    feed = feed or discover.OnDisk(discover.Walk(root), paths, settings.exclude, settings.force_exclude)
+    reading = read(feed, rules, progress, key)
+    found = detect.detect(link.link(reading.candidates, reading.references), rules, reading.key)
+    judged = judge.judge(
+        found,
+        reading.sources,
+        settings,
+        feed,
+        gate or judge.Gate(baseline.DECIDED),
+        set(reading.names),
+        alone(rules, reading.key),
+    )
+    kept = excerpt.with_excerpts(judged.kept, found, reading.sources, reading.candidates)
     result = Scan(
         root=root,
         findings=tuple(sorted(kept, key=_order)),
-        suppressed=tuple(sorted(hushed, key=_order)),
+        suppressed=tuple(sorted(judged.hushed, key=_order)),
         problems=tuple(sorted(reading.walk.problems, key=lambda p: (p.path, p.line, p.message))),
         files=reading.walk.files,
         bytes=reading.walk.bytes,
         skipped=dict(sorted(reading.walk.skipped.items())),
-        rules=len(rules.rules),
-        seconds=time.perf_counter() - started,
+        rules=len(catalogue),
+        seconds=time.perf_counter() - clock,
+        started=started,
+        catalogue=catalogue,
+        remarks=tuple(sorted(judged.remarks, key=lambda r: (r.path, r.line, r.message))),
+        baseline=judged.baseline,
     )
     return result, reading
+
+
+def alone(rules: ruleset.RuleSet, key: bytes) -> judge.Detect:
+    """Finds what stands in one file, whatever the others hold."""
+
+    def detect_in(path: str, data: bytes) -> tuple[Finding, ...]:
+        hits = firstpass.hits(data, rules)
+        language = language_of(path, data) if hits else None
+        if language is None:
+            return ()
+        extraction = extract(language, Source(path, data, language.name), hits)
+        return detect.detect(link.link(extraction.candidates, extraction.references), rules, key)
+
+    return detect_in
 
 
 def _order(finding: Finding) -> tuple[str, int, str]:
     return finding.path, finding.span.start, finding.rule
 
 
-def _known_rules(rules: ruleset.RuleSet, names: Iterable[str]) -> None:
-    known = {rule.id for rule in rules.rules}
-    for name in names:
-        if name not in known:
-            raise UsageError(f"no rule is called '{name}'; `hardcode-hunter rules list` shows them all")
-
-
-def _wanted(findings: Iterable[Finding], settings: Settings) -> tuple[Finding, ...]:
+def _catalogue(rules: ruleset.RuleSet, settings: Settings) -> tuple[RuleSummary, ...]:
+    """The rules that ``select`` and ``ignore`` leave, sorted by id. Raises ``UsageError`` for a name in either that no rule has."""
+    known = sorted(rules.rules, key=lambda r: r.id)
+    for pattern in (
+        *settings.select,
+        *settings.ignore,
+        *(rule for row in settings.per_file_ignores.values() for rule in row),
+    ):
+        if not any(fnmatchcase(rule.id, pattern) for rule in known):
+            near = difflib.get_close_matches(pattern, [rule.id for rule in known], 1)
+            hint = f"did you mean '{near[0]}'?" if near else "`hardcode-hunter rules list` shows them all"
+            raise UsageError(f"no rule is called '{pattern}'; {hint}")
+    wanted = (rule for rule in known if judge.chosen(rule.id, settings))
     return tuple(
-        f
-        for f in findings
-        if f.confidence >= settings.min_confidence and (not settings.select or f.rule in settings.select) and f.rule not in settings.ignore
+        RuleSummary(
+            r.id,
+            r.title,
+            r.description,
+            r.kind,
+            r.severity,
+            r.home,
+            r.home_why,
+            r.rotation,
+            r.rotation_why,
+            r.references,
+        )
+        for r in wanted
     )
 
 

@@ -72,11 +72,15 @@ class Retriever:
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """One way to print a scan. ``render`` returns the whole text; it is given no plaintext, so it can print none."""
+    """One way to print a scan. ``render`` returns the whole text; it is given no plaintext, so it can print none.
+
+    ``styled`` ones have ANSI colours in it, which the command line takes out unless it prints to a terminal.
+    """
 
     name: str
     title: str
     render: Callable[[Scan], str]
+    styled: bool = False
 
 
 @dataclass(frozen=True, slots=True)

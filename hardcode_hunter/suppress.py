@@ -12,7 +12,7 @@ import tokenize
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from hardcode_hunter.model import Finding, Source
+from hardcode_hunter.model import Finding, Remark, Source
 
 MARKERS = (
     b"hardcode-hunter:",
@@ -30,7 +30,8 @@ MARKERS = (
     b"ignore_checks",
 )
 """A file without any of these has nothing that hushes."""
-_OURS = re.compile(r"hardcode-hunter:\s*ignore(-next-line|-file)?\s*\[([^\]]{1,500})\]")
+OURS = b"hardcode-hunter:"
+_OURS = re.compile(r"hardcode-hunter:\s*ignore(-next-line|-file)?\s*(?:\[([^\]]{0,500})\])?([^\n]{0,500})")
 _PRAGMA = re.compile(r"pragma: ?(?:allow|white)list[ -]+(nextline[ -]+)?secret")
 _PLAIN = {
     "gitleaks:allow": "gitleaks",
@@ -66,49 +67,105 @@ class Comment:
 
 
 @dataclass(slots=True)
-class _Hushed:
-    """What one file's comments say: by line, and for the whole file. A rule's id or ``*``, and whose comment it is."""
+class _Directive:
+    """What one comment says: the rules it names (``*`` for all), whose it is, and whether a finding needed it."""
 
-    lines: dict[int, list[tuple[str, str]]] = field(default_factory=dict)
-    file: list[tuple[str, str]] = field(default_factory=list)
-    scopes: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
+    rules: tuple[str, ...]
+    by: str
+    reason: str = ""
+    line: int = 0
+    used: set[str] = field(default_factory=set)
+
+    def covers(self, finding: Finding) -> bool:
+        return "*" in self.rules or finding.rule in self.rules
+
+
+@dataclass(slots=True)
+class _Hushed:
+    """What one file's comments say: by line, for the whole file, and by the scope of a resource."""
+
+    lines: dict[int, list[_Directive]] = field(default_factory=dict)
+    file: list[_Directive] = field(default_factory=list)
+    scopes: dict[str, list[_Directive]] = field(default_factory=dict)
+    ours: list[_Directive] = field(default_factory=list)
+    statements: Mapping[int, tuple[int, int]] = field(
+        default_factory=dict
+    )  # of findings that are alone in theirs, by the finding's line
 
     def add(self, line: int, rules: Iterable[str], by: str) -> None:
-        self.lines.setdefault(line, []).extend((rule, by) for rule in rules)
+        self.lines.setdefault(line, []).append(_Directive(tuple(rules), by))
 
-    def by(self, finding: Finding) -> str:
-        """Whose comment hushes ``finding``; empty when none does."""
-        said = [
-            row
-            for line in range(finding.line, max(finding.line, finding.end_line) + 1)
-            for row in self.lines.get(line, ())
-        ]
+    def directive(self, finding: Finding) -> _Directive | None:
+        """The comment that hushes ``finding``; ``None`` when none does."""
+        lines = dict.fromkeys(
+            [*range(finding.line, max(finding.line, finding.end_line) + 1), *self.statements.get(finding.line, ())]
+        )
+        said = [row for line in lines for row in self.lines.get(line, ())]
         for scope, rows in self.scopes.items():
             if finding.scope == scope or finding.scope.startswith((scope + "/", scope + ".")):
                 said += rows
-        return next((by for rule, by in (*said, *self.file) if rule in ("*", finding.rule)), "")
+        return next((row for row in (*said, *self.file) if row.covers(finding)), None)
 
 
-def suppress(
-    findings: Iterable[Finding], sources: Mapping[str, Source]
-) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
-    """The findings that stand, and those that a comment in their file hushes, with :attr:`Finding.suppressed` saying whose it is."""
+@dataclass(frozen=True, slots=True)
+class Suppressed:
+    """The findings that stand; those that a comment in their file hushes, with :attr:`Finding.suppressed` saying whose it is; and remarks
+    on our own comments that hush nothing or give no reason."""
+
+    kept: tuple[Finding, ...]
+    hushed: tuple[Finding, ...]
+    remarks: tuple[Remark, ...] = ()
+
+
+def suppress(findings: Iterable[Finding], sources: Mapping[str, Source], *, require_reason: bool = False) -> Suppressed:
+    """``sources`` are the files that have candidates or one of our comments. With ``require_reason`` a comment of ours without one hushes nothing."""
+    rows = tuple(findings)
+    by_path: dict[str, list[Finding]] = {path: [] for path, source in sources.items() if OURS in source.data}
+    for finding in rows:
+        if finding.path in sources:
+            by_path.setdefault(finding.path, []).append(finding)
+    said = {path: _read(sources[path], found) for path, found in by_path.items()}
     kept: list[Finding] = []
     hushed: list[Finding] = []
-    said: dict[str, _Hushed] = {}
-    for finding in findings:
-        source = sources.get(finding.path)
-        if source is not None and finding.path not in said:
-            said[finding.path] = _read(source)
-        by = said[finding.path].by(finding) if source is not None else ""
-        if by:
-            hushed.append(replace(finding, suppressed=by))
-        else:
+    for finding in rows:
+        directive = said[finding.path].directive(finding) if finding.path in said else None
+        if directive is not None:
+            directive.used.add(finding.rule)
+        if directive is None or (require_reason and directive.by == "ours" and not directive.reason):
             kept.append(finding)
-    return tuple(kept), tuple(hushed)
+        else:
+            hushed.append(replace(finding, suppressed=directive.by, justification=directive.reason))
+    remarks = [remark for path, file in sorted(said.items()) for remark in _remarks(path, file, require_reason)]
+    return Suppressed(tuple(kept), tuple(hushed), tuple(remarks))
 
 
-def _read(source: Source) -> _Hushed:
+def _remarks(path: str, file: _Hushed, require_reason: bool) -> Iterator[Remark]:
+    for directive in file.ours:
+        idle = [rule for rule in directive.rules if rule not in directive.used and not (rule == "*" and directive.used)]
+        if not directive.rules:
+            yield Remark(
+                "unused-comment",
+                path,
+                directive.line,
+                "names no rule and hushes nothing; write  hardcode-hunter: ignore[RULE] reason",
+            )
+        elif idle:
+            yield Remark(
+                "unused-comment",
+                path,
+                directive.line,
+                f"there is nothing to ignore for {', '.join(idle)}; remove it from the comment",
+            )
+        elif require_reason and not directive.reason:
+            yield Remark(
+                "comment-without-reason",
+                path,
+                directive.line,
+                "gives no reason, so it hushes nothing; add one after the bracket",
+            )
+
+
+def _read(source: Source, findings: Sequence[Finding]) -> _Hushed:
     found = _Hushed()
     lower = source.data.lower()
     if not any(marker in lower for marker in MARKERS):
@@ -117,6 +174,26 @@ def _read(source: Source) -> _Hushed:
         _directives(comment, source.language, found)
     if source.language == "cloudformation" and b"ignore_checks" in lower:
         _cfn_lint(source, found)
+    if source.language == "python" and found.lines:
+        found.statements = _statements(source, findings)
+    return found
+
+
+def _statements(source: Source, findings: Sequence[Finding]) -> dict[int, tuple[int, int]]:
+    """First and last line of the statement that a finding stands in, where it is the only one in it: formatters move a comment there."""
+    import ast
+
+    try:
+        tree = ast.parse(source.data)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return {}
+    simple = [n for n in ast.walk(tree) if isinstance(n, ast.stmt) and not hasattr(n, "body")]
+    spans = {(n.lineno, n.end_lineno or n.lineno) for n in simple if n.end_lineno != n.lineno}
+    found = {}
+    for first, last in spans:
+        inside = [f for f in findings if first <= f.line <= last]
+        if len(inside) == 1:
+            found[inside[0].line] = (first, last)
     return found
 
 
@@ -126,11 +203,13 @@ def _read(source: Source) -> _Hushed:
 def _directives(comment: Comment, language: str, found: _Hushed) -> None:
     text, last = comment.text, comment.end_line
     for match in _OURS.finditer(text):
-        rules = [rule.strip() for rule in match.group(2).split(",")]
+        rules = tuple(rule.strip() for rule in (match.group(2) or "").split(",") if rule.strip())
+        directive = _Directive(rules, "ours", _reason(match.group(3)), comment.line)
+        found.ours.append(directive)
         if match.group(1) == "-file":
-            found.file += [(rule, "ours") for rule in rules]
+            found.file.append(directive)
         else:
-            found.add(last + 1 if match.group(1) else comment.line, rules, "ours")
+            found.lines.setdefault(last + 1 if match.group(1) else comment.line, []).append(directive)
     for match in _PRAGMA.finditer(text):
         if match.group(1):
             if comment.alone:
@@ -144,6 +223,11 @@ def _directives(comment: Comment, language: str, found: _Hushed) -> None:
     _infrastructure(comment, language, found)
 
 
+def _reason(rest: str) -> str:
+    """What follows the bracket, up to another comment or the end of this one."""
+    return re.split(r"#|\*/|-->", rest, maxsplit=1)[0].strip(" \t:-–—")
+
+
 def _python_linters(comment: Comment, found: _Hushed) -> None:
     for match in _NOSEC.finditer(comment.text):
         if _NOSEC_CODES & set(re.split(r"[\s,]+", match.group(1))):
@@ -151,13 +235,13 @@ def _python_linters(comment: Comment, found: _Hushed) -> None:
     for match in _NOQA.finditer(comment.text):
         if _NOQA_CODES & set(re.split(r"[\s,]+", match.group(2).upper())):
             if match.group(1):
-                found.file.append(("*", "ruff"))
+                found.file.append(_Directive(("*",), "ruff"))
             else:
                 found.add(comment.line, ["*"], "ruff")
     for match in _RUFF.finditer(comment.text):
         if _NOQA_CODES & {code.strip().upper() for code in match.group(2).split(",")}:
             if match.group(1):
-                found.file.append(("*", "ruff"))
+                found.file.append(_Directive(("*",), "ruff"))
             else:
                 found.add(comment.line, ["*"], "ruff")
 
@@ -189,11 +273,11 @@ def _cfn_lint(source: Source, found: _Hushed) -> None:
         return
     for root in roots:
         if hushes(root):
-            found.file.append(("*", "cfn-lint"))
+            found.file.append(_Directive(("*",), "cfn-lint"))
         resources = root.get("Resources") if isinstance(root, Node) else None
         for key, body in resources.pairs if isinstance(resources, Node) else ():
             if isinstance(key, Scalar) and hushes(body):
-                found.scopes.setdefault(f"Resources/{key.value}", []).append(("*", "cfn-lint"))
+                found.scopes.setdefault(f"Resources/{key.value}", []).append(_Directive(("*",), "cfn-lint"))
 
 
 # ---------------------------------------------------------------- where comments are

@@ -2,83 +2,283 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from dataclasses import replace
+from collections.abc import Iterable
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
 
-from hardcode_hunter import config, discover, pipeline
+from hardcode_hunter import baseline, config, discover, pipeline
+from hardcode_hunter.cli import _outputs
+from hardcode_hunter.config import Settings
 from hardcode_hunter.errors import UsageError
-from hardcode_hunter.formats._summary import printable
-from hardcode_hunter.model import Scan, Verdict
-from hardcode_hunter.plugins import Format, load
+from hardcode_hunter.formats._summary import printable, statistics, summary
+from hardcode_hunter.judge import Gate
+from hardcode_hunter.model import Confidence, Scan, Verdict
+
+PATH = click.Path(path_type=Path)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line says, as it says it."""
+
+    paths: tuple[Path, ...]
+    outputs: tuple[str, ...] = ()
+    color: str = "auto"
+    quiet: bool = False
+    verbose: bool = False
+    staged: bool = False
+    since: str | None = None
+    stdin_filename: str | None = None
+    baseline: Path | None = None
+    baseline_key: Path | None = None
+    min_confidence: str | None = None
+    fail_on: str | None = None
+    select: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    per_file_ignores: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    force_exclude: bool = False
+    config: Path | None = None
+    isolated: bool = False
+    no_suppressions: bool = False
+    exit_zero: bool = False
+    allow_empty: bool = False
+    statistics: bool = False
+    show_files: bool = False
+    show_settings: bool = False
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
-@click.option("--output", "outputs", multiple=True, metavar="FORMAT[:FILE]", help="How to print, and where; repeatable. Default: full.")
-@click.option("--min-confidence", type=click.Choice(["low", "medium", "high"]), help="Leave out less certain findings. Default: medium.")
-@click.option("--select", multiple=True, metavar="RULE", help="Only these rules; repeatable.")
+@click.argument("paths", nargs=-1, type=PATH)
+@click.option(
+    "--output",
+    "outputs",
+    multiple=True,
+    metavar="FORMAT[:FILE]",
+    help="How to print, and where; repeatable. Default: full.",
+)
+@click.option(
+    "--color",
+    type=click.Choice(_outputs.COLORS),
+    default="auto",
+    help="Colours. Default: on a terminal, or as NO_COLOR and FORCE_COLOR say.",
+)
+@click.option("-q", "--quiet", is_flag=True, help="Print findings and errors only.")
+@click.option("-v", "--verbose", is_flag=True, help="Say what was looked at, even when nothing is found.")
+@click.option("--staged", is_flag=True, help="Judge the new lines of what is staged, as it is staged.")
+@click.option(
+    "--since",
+    metavar="REF",
+    help="Judge the new lines of HEAD since its merge base with REF. 'auto': what CI or pre-commit compares with.",
+)
+@click.option("--stdin-filename", metavar="NAME", help="What the text from stdin (PATH -) is called.")
+@click.option(
+    "--baseline", type=PATH, metavar="FILE", help="Known findings. Default: hardcode-hunter.baseline, if there is one."
+)
+@click.option(
+    "--baseline-key",
+    type=PATH,
+    metavar="FILE",
+    envvar="HARDCODE_HUNTER_BASELINE_KEY",
+    help="A key outside the repository, to notice that a known value changed.",
+)
+@click.option(
+    "--min-confidence",
+    type=click.Choice(["low", "medium", "high"]),
+    help="Leave out less certain findings. Default: medium.",
+)
+@click.option(
+    "--fail-on",
+    type=click.Choice(config.FAIL_ON),
+    help="The least certain finding that makes the exit status 1. Default: any.",
+)
+@click.option(
+    "--select", multiple=True, metavar="RULE", help="Only these rules (ids or globs, comma-separated); repeatable."
+)
 @click.option("--ignore", multiple=True, metavar="RULE", help="Not these rules; repeatable.")
-@click.option("--exclude", multiple=True, metavar="GLOB", help="Leave out matching files; repeatable.")
+@click.option(
+    "--per-file-ignores", multiple=True, metavar="GLOB:RULE", help="Not these rules in matching files; repeatable."
+)
+@click.option("--exclude", multiple=True, metavar="GLOB", help="Leave out matching files and folders; repeatable.")
+@click.option("--force-exclude", is_flag=True, help="Leave out excluded files even if they are named.")
+@click.option(
+    "--config",
+    type=PATH,
+    metavar="FILE",
+    help="Configuration file. Default: hardcode-hunter.toml, else pyproject.toml.",
+)
 @click.option("--isolated", is_flag=True, help="Ignore all configuration files.")
-@click.option("--no-suppressions", is_flag=True, help="Ignore comments that hush findings.")
+@click.option("--no-suppressions", is_flag=True, help="Ignore comments, per-file ignores and the baseline.")
 @click.option("--exit-zero", is_flag=True, help="Exit 0 even when there are findings.")
-@click.option("--allow-empty", is_flag=True, help="Finding no file to scan is fine.")
-def scan(
-    paths: tuple[Path, ...],
-    outputs: tuple[str, ...],
-    min_confidence: str | None,
-    select: tuple[str, ...],
-    ignore: tuple[str, ...],
-    exclude: tuple[str, ...],
-    isolated: bool,
-    no_suppressions: bool,
-    exit_zero: bool,
-    allow_empty: bool,
-) -> int:
-    """Find hardcoded credentials below PATHS (default: the working directory).
+@click.option("--allow-empty", is_flag=True, help="Finding no file, no change or no rule to look for is fine.")
+@click.option("--statistics", is_flag=True, help="Count findings by rule instead of printing them.")
+@click.option("--show-files", is_flag=True, help="Print the files that would be looked at, and stop.")
+@click.option("--show-settings", is_flag=True, help="Print the settings that are in force, and stop.")
+def scan(**given: object) -> int:
+    """Find hardcoded credentials below PATHS (default: the working directory), or in stdin (-).
 
     Exit status: 0 clean, 1 findings, 2 error or incomplete. A test-value alone doesn't fail.
     """
-    paths = paths or (Path("."),)
-    root = discover.project_root(paths)
-    settings = config.load(root, isolated=isolated)
-    settings = replace(
+    options = Options(**given)  # type: ignore[arg-type]
+    paths = options.paths or (Path("."),)
+    named = [p for p in paths if p != Path("-")] or [Path(".")]
+    root = discover.project_root(named).resolve()
+    settings = _settings(options, root)
+    if options.show_settings:
+        click.echo("\n".join(config.shown(settings)))
+        return 0
+    where = _outputs.targets(options.outputs or ("full",))
+    with ExitStack() as stack:
+        feed = _feed(options, paths, settings, root, stack)
+        if options.show_files:
+            return _show_files(feed, options)
+        key = baseline.load_key(options.baseline_key, root) if options.baseline_key else None
+        gate = Gate(baseline.HUSHING, baseline.load_marks(options.baseline_key) if options.baseline_key else {})
+        shown = progress()
+        result, _ = pipeline.scan(named, settings, root, shown, feed=feed, gate=gate, key=key)
+        end_progress(shown)
+        not_empty(result, feed, allow_empty=options.allow_empty)
+    _tell(result, options)
+    if options.statistics:
+        click.echo(statistics(result), nl=False)
+    if options.outputs or not options.statistics:
+        _outputs.write(result, where, options.color)
+    return status(result, exit_zero=options.exit_zero, fail_on=settings.fail_on)
+
+
+def _settings(options: Options, root: Path) -> Settings:
+    """The command line over the files: what is named replaces, ``ignore``, ``exclude`` and ``per-file-ignores`` are added."""
+    settings = config.load(root, isolated=options.isolated, file=options.config)
+    per_file = dict(settings.per_file_ignores)
+    for spec in options.per_file_ignores:
+        glob, colon, rules = spec.rpartition(":")
+        if not colon or not glob or not rules:
+            raise UsageError(f"--per-file-ignores: '{spec}' is no GLOB:RULE; write it as in 'tests/*:generic-password'")
+        per_file[glob] = (*per_file.get(glob, ()), *_split([rules]))
+    return replace(
         settings,
-        min_confidence=config.confidence(min_confidence, "--min-confidence") if min_confidence else settings.min_confidence,
-        select=select or settings.select,
-        ignore=(*settings.ignore, *ignore),
-        exclude=(*settings.exclude, *exclude),
-        suppressions=settings.suppressions and not no_suppressions,
+        min_confidence=config.confidence(options.min_confidence, "--min-confidence")
+        if options.min_confidence
+        else settings.min_confidence,
+        fail_on=options.fail_on or settings.fail_on,
+        select=_split(options.select) or settings.select,
+        ignore=(*settings.ignore, *_split(options.ignore)),
+        per_file_ignores=per_file,
+        exclude=(*settings.exclude, *options.exclude),
+        force_exclude=settings.force_exclude or options.force_exclude,
+        suppressions=settings.suppressions and not options.no_suppressions,
+        baseline=_below(root, options.baseline) if options.baseline else settings.baseline,
     )
-    targets = [_target(spec) for spec in outputs or ("full",)]
-    result, _ = pipeline.scan(paths, settings, root, progress())
-    for form, file in targets:
-        _write(form.render(result), file)
-    return status(result, exit_zero=exit_zero, allow_empty=allow_empty)
 
 
-def status(result: Scan, *, exit_zero: bool = False, allow_empty: bool = False) -> int:
-    """The exit status that a scan deserves. Raises ``UsageError`` when nothing was scanned."""
-    if not result.files and not allow_empty:
-        raise UsageError(f"no file to scan in {result.root}; give a path that has some, or --allow-empty")
-    if report_problems(result):
+def _split(given: Iterable[str]) -> tuple[str, ...]:
+    return tuple(name.strip() for row in given for name in row.split(",") if name.strip())
+
+
+def _below(root: Path, path: Path) -> str:
+    whole = path.resolve()
+    return whole.relative_to(root).as_posix() if root in whole.parents else os.fspath(whole)
+
+
+# ---------------------------------------------------------------- what to scan
+
+
+def _feed(options: Options, paths: tuple[Path, ...], settings: Settings, root: Path, stack: ExitStack) -> discover.Feed:
+    stdin = Path("-") in paths
+    if options.staged + (options.since is not None) + stdin > 1:
+        raise UsageError("--staged, --since and - exclude one another; give one of them")
+    if stdin:
+        if len(paths) > 1:
+            raise UsageError("- stands for stdin alone; give no other path with it")
+        return discover.InMemory(discover.Walk(root), _stdin_name(options, root), sys.stdin.buffer.read())
+    if not options.staged and options.since is None:
+        return discover.OnDisk(discover.Walk(root), paths, settings.exclude, settings.force_exclude)
+    from hardcode_hunter import images
+
+    within = [_below(root, path).removeprefix(os.fspath(root)) for path in paths] if options.paths else []
+    if options.since is not None:
+        return stack.enter_context(images.since(root, _ref(options.since), within, settings.exclude))
+    return stack.enter_context(images.staged(root, within, settings.exclude))
+
+
+def _stdin_name(options: Options, root: Path) -> str:
+    if not options.stdin_filename:
+        return "stdin"
+    whole = Path(os.path.abspath(options.stdin_filename))
+    return whole.relative_to(root).as_posix() if root in whole.parents else Path(options.stdin_filename).name
+
+
+def _ref(ref: str) -> str:
+    """What ``auto`` stands for: what pre-commit, GitLab or GitHub says that this branch is compared with, else the remote's default branch."""
+    if ref != "auto":
+        return ref
+    environment = os.environ
+    named = environment.get("PRE_COMMIT_FROM_REF") or environment.get("CI_MERGE_REQUEST_DIFF_BASE_SHA")
+    branch = environment.get("GITHUB_BASE_REF") or environment.get("CI_DEFAULT_BRANCH") or "HEAD"
+    return named or f"origin/{branch}"
+
+
+def _show_files(feed: discover.Feed, options: Options) -> int:
+    names = list(feed.names())
+    for name in names:
+        click.echo(printable(name))
+    if not names and not options.allow_empty:
+        raise UsageError(f"no file to scan in {feed.walk.root}; give a path that has some, or --allow-empty")
+    return 0
+
+
+# ---------------------------------------------------------------- what comes of it
+
+
+def not_empty(result: Scan, feed: discover.Feed, *, allow_empty: bool = False) -> None:
+    """Raises ``UsageError`` when no file was looked at, or for no rule: that is never a pass."""
+    if allow_empty:
+        return
+    if not result.rules:
+        raise UsageError(
+            "no rule to look for is left; correct 'select', 'ignore' and 'default-rules', or --allow-empty"
+        )
+    if not result.files and not getattr(feed, "touched", 0):
+        what = "nothing has changed that could be scanned" if hasattr(feed, "touched") else "no file to scan"
+        raise UsageError(f"{what} in {result.root}; give what has some, or --allow-empty")
+
+
+def status(result: Scan, *, exit_zero: bool = False, fail_on: str = "any") -> int:
+    """The exit status that a scan deserves."""
+    if any(p.fatal for p in result.problems):
         return 2
-    return int(not exit_zero and any(f.verdict is not Verdict.TEST_VALUE for f in result.findings))
+    least = Confidence.LOW if fail_on == "any" else Confidence[fail_on.upper()]
+    failing = any(f.verdict is not Verdict.TEST_VALUE and f.confidence >= least for f in result.findings)
+    return int(failing and not exit_zero)
 
 
-def report_problems(result: Scan) -> bool:
+def _tell(result: Scan, options: Options) -> None:
+    """What goes to stderr: problems; remarks, unless quiet; and of a clean scan one line, on a terminal or when asked for."""
+    report_problems(result, quiet=options.quiet)
+    if options.quiet:
+        return
+    for remark in result.remarks:
+        click.echo(f"{printable(remark.path)}:{remark.line}: {printable(remark.message)}", err=True)
+    if options.verbose or (not result.findings and sys.stderr.isatty()):
+        click.echo(summary(result), err=True)
+
+
+def report_problems(result: Scan, *, quiet: bool = False) -> bool:
     """Names each problem on stderr; true when the scan is incomplete because of one."""
     for problem in result.problems:
-        click.echo(f"{printable(problem.path)}:{problem.line}: {printable(problem.message)}", err=True)
+        if problem.fatal or not quiet:
+            click.echo(f"{printable(problem.path)}:{problem.line}: {printable(problem.message)}", err=True)
     return any(p.fatal for p in result.problems)
 
 
 def progress() -> pipeline.Progress | None:
-    """Counts files on a terminal's stderr; nothing in a pipe."""
-    if not sys.stderr.isatty():
+    """Counts files on a terminal's stderr; nothing in a pipe, and nothing in CI."""
+    if not sys.stderr.isatty() or os.environ.get("CI"):
         return None
 
     def show(files: int) -> None:
@@ -88,19 +288,7 @@ def progress() -> pipeline.Progress | None:
     return show
 
 
-def _target(spec: str) -> tuple[Format, Path | None]:
-    name, _, file = spec.partition(":")
-    formats = load("formats", Format)
-    if name not in formats:
-        raise UsageError(f"--output: no format is called '{name}'; use one of {', '.join(formats)}")
-    return formats[name], Path(file) if file else None
-
-
-def _write(text: str, file: Path | None) -> None:
-    if file is None:
-        click.echo(text, nl=False)
-        return
-    try:
-        file.write_text(text, encoding="utf-8", errors="backslashreplace")
-    except OSError as error:
-        raise UsageError(f"--output: {file} cannot be written ({error.strerror}); give another place") from None
+def end_progress(shown: pipeline.Progress | None) -> None:
+    """Takes the count away again."""
+    if shown is not None:
+        click.echo("\r\033[K", nl=False, err=True)

@@ -14,20 +14,58 @@ def plural(count: int, noun: str) -> str:
 
 def printable(text: str) -> str:
     """``text`` with every control, format and direction character escaped (threat: a name in the tree steers the terminal)."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode("ascii") for c in text)
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode("ascii") for c in text
+    )
 
 
 def place(finding: Finding) -> str:
+    """``path:line:column``"""
     return f"{printable(finding.path)}:{finding.line}:{finding.column}"
+
+
+def message(finding: Finding) -> str:
+    """Title and reason, for formats that have one text."""
+    return printable(f"{finding.title}: {finding.reason}")
+
+
+def counts(scan: Scan) -> dict[Verdict, int]:
+    """Findings by verdict, in the order in which they matter; verdicts that none has are left out."""
+    found = Counter(f.verdict for f in scan.findings)
+    return {v: found[v] for v in (Verdict.MIGRATE, Verdict.REPORT, Verdict.TEST_VALUE) if found[v]}
+
+
+def credentials(scan: Scan) -> int:
+    """How many different values the findings hold, test values aside."""
+    return len({f.digest for f in scan.findings if f.verdict is not Verdict.TEST_VALUE})
 
 
 def summary(scan: Scan) -> str:
     """The closing line: what was found, and what was not looked at."""
-    values = len({f.digest for f in scan.findings if f.verdict is not Verdict.TEST_VALUE})
-    verdicts = Counter(f.verdict for f in scan.findings)
-    parts = [f"{verdicts[v]} {word}" for v, word in ((Verdict.MIGRATE, "to migrate"), (Verdict.REPORT, "to look at"), (Verdict.TEST_VALUE, "test values")) if verdicts[v]]
-    head = f"Found {plural(len(scan.findings), 'place')} of {plural(values, 'credential')} ({', '.join(parts)})" if scan.findings else "No credentials found"
-    hushed = f", {len(scan.suppressed)} suppressed" if scan.suppressed else ""
+    words = {Verdict.MIGRATE: "to migrate", Verdict.REPORT: "to look at", Verdict.TEST_VALUE: "in tests"}
+    parts = [f"{count} {words[verdict]}" for verdict, count in counts(scan).items()]
+    found = (
+        f"Found {plural(credentials(scan), 'credential')} in {plural(len(scan.findings), 'place')} ({', '.join(parts)})"
+    )
+    head = found if scan.findings else "No credentials found"
+    return f"{head}{_hushed(scan)}. {plural(scan.files, 'file')}{_unread(scan)}, {plural(scan.rules, 'rule')}, {scan.seconds:.1f} s."
+
+
+def _hushed(scan: Scan) -> str:
+    known = sum(f.suppressed == "baseline" for f in scan.suppressed)
+    others = len(scan.suppressed) - known
+    return (f", {others} suppressed" if others else "") + (f", {known} in the baseline" if known else "")
+
+
+def _unread(scan: Scan) -> str:
     skipped = "".join(f", {count} {reason}" for reason, count in scan.skipped.items() if reason != "no language")
-    unread = f", {plural(len(scan.problems), 'problem')}" if scan.problems else ""
-    return f"{head}{hushed}. {plural(scan.files, 'file')}{skipped}{unread}, {plural(scan.rules, 'rule')}, {scan.seconds:.1f} s."
+    return skipped + (f", {plural(len(scan.problems), 'problem')}" if scan.problems else "")
+
+
+def statistics(scan: Scan) -> str:
+    """One line per rule that found something: how often, its id and title; then the closing line."""
+    found = Counter(f.rule for f in scan.findings)
+    titles = {f.rule: f.title for f in scan.findings}
+    rows = sorted(found.items(), key=lambda row: (-row[1], row[0]))
+    width = max((len(rule) for rule in found), default=0)
+    return "".join(f"{count:6}  {rule:{width}}  {titles[rule]}\n" for rule, count in rows) + f"{summary(scan)}\n"

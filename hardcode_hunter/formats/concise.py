@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from hardcode_hunter.formats._style import style, tag
 from hardcode_hunter.formats._summary import place, printable, summary
 from hardcode_hunter.model import Finding, Scan
 from hardcode_hunter.plugins import Format
 
 
 def line(finding: Finding) -> str:
-    """``path:line:column rule [verdict, confidence] reason``"""
-    return f"{place(finding)} {finding.rule} [{finding.verdict}, {finding.confidence.label}] {printable(finding.reason)}"
+    """``path:line:column: rule [verdict, confidence] reason``"""
+    return f"{style(place(finding), 'bold')}: {style(finding.rule, 'red')} {tag(finding)} {printable(finding.reason)}"
 
 
 def render(scan: Scan) -> str:
-    return "".join(f"{line(f)}\n" for f in scan.findings) + f"{summary(scan)}\n"
+    return "".join(f"{line(f)}\n" for f in scan.findings) + f"{summary(scan)}\n" if scan.findings else ""
 
 
-CONCISE = Format("concise", "one line per finding", render)
+CONCISE = Format("concise", "one line per finding", render, styled=True)

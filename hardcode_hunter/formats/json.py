@@ -1,4 +1,4 @@
-"""Machine-readable forms. The schema is versioned: keys are added, never renamed or removed, within a version."""
+"""One document for machines. The schema is versioned: keys are added, never renamed or removed, within a version."""
 
 from __future__ import annotations
 
@@ -29,13 +29,25 @@ def finding_row(finding: Finding) -> dict[str, Any]:
         "column": finding.column,
         "symbol": finding.symbol,
         "role": finding.role,
-        "sinks": [{"callee": s.callee, "resource": s.resource, "parameter": s.parameter, "path": s.path, "line": s.line, "via": s.via} for s in finding.sinks],
+        "sinks": [
+            {
+                "callee": s.callee,
+                "resource": s.resource,
+                "parameter": s.parameter,
+                "path": s.path,
+                "line": s.line,
+                "via": s.via,
+            }
+            for s in finding.sinks
+        ],
         "fields": [{"role": f.role, "path": f.path, "line": f.line} for f in finding.fields],
         "suppressed": finding.suppressed,
+        "justification": finding.justification,
     }
 
 
 def problem_row(problem: Problem) -> dict[str, Any]:
+    """A file that could not be read or parsed; ``fatal`` ones make the scan incomplete."""
     return {"path": problem.path, "line": problem.line, "message": problem.message, "fatal": problem.fatal}
 
 
@@ -46,17 +58,13 @@ def render(scan: Scan) -> str:
         "bytes": scan.bytes,
         "rules": scan.rules,
         "skipped": dict(scan.skipped),
+        "baseline": scan.baseline,
         "findings": [finding_row(f) for f in scan.findings],
         "suppressed": [finding_row(f) for f in scan.suppressed],
         "problems": [problem_row(p) for p in scan.problems],
+        "remarks": [{"code": r.code, "path": r.path, "line": r.line, "message": r.message} for r in scan.remarks],
     }
     return json.dumps(document, indent=2, ensure_ascii=True) + "\n"
 
 
-def render_lines(scan: Scan) -> str:
-    rows = [{"version": VERSION, **finding_row(f)} for f in (*scan.findings, *scan.suppressed)]
-    return "".join(json.dumps(row, ensure_ascii=True) + "\n" for row in rows)
-
-
 JSON = Format("json", "one document with findings, problems and counts", render)
-JSONL = Format("jsonl", "one finding per line", render_lines)

@@ -41,6 +41,18 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
+class Excerpt:
+    """A source line in which every known credential is masked, made by who read the file: whoever prints a finding never opens it.
+
+    The finding's mask stands at ``column`` (characters, from 0) and is ``width`` wide.
+    """
+
+    text: str
+    column: int
+    width: int
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """A candidate that a rule matched. Holds no plaintext: ``digest`` is a keyed hash whose key lives for one run."""
 
@@ -79,6 +91,8 @@ class Finding:
     fields: tuple[Field, ...] = ()
     note: str = ""
     suppressed: str = ""  # by what: "ours", "detect-secrets", "baseline" …; empty when it stands
+    justification: str = ""  # the reason that was given for it
+    excerpt: Excerpt | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +153,35 @@ class Rewrite:
 
 
 @dataclass(frozen=True, slots=True)
+class RuleSummary:
+    """What a report says of a rule, whether it found something or not."""
+
+    id: str
+    title: str
+    description: str
+    kind: Kind
+    severity: Severity
+    home: Home
+    home_why: str
+    rotation: str
+    rotation_why: str
+    references: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """What is worth tidying up: a comment or a line of the baseline that hushes nothing, has expired or has moved.
+
+    ``code``: unused-comment, comment-without-reason, unused-baseline, expired, moved, changed.
+    """
+
+    code: str
+    path: str
+    line: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Scan:
     """The outcome of ``scan``: what was found, what was hushed, what could not be looked at, and what was walked."""
 
@@ -151,3 +194,7 @@ class Scan:
     skipped: Mapping[str, int] = field(default_factory=dict)  # reason -> number of files not looked at
     rules: int = 0
     seconds: float = 0.0
+    started: float = 0.0  # seconds since 1970, UTC
+    catalogue: tuple[RuleSummary, ...] = ()  # all rules that were looked for
+    remarks: tuple[Remark, ...] = ()
+    baseline: str = ""  # path of the baseline that was applied

@@ -1,0 +1,85 @@
+"""The source line of a finding with every known credential masked. Made where the file was read, so that no format has to open it."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from hardcode_hunter.model import MASK, Candidate, Excerpt, Finding, Plaintext, Source, Span
+
+LONGEST = 400  # bytes of a line that is shown
+SHORTEST = 4  # characters of a value that is masked wherever it stands on the line; shorter ones are masked at their place only
+
+
+def with_excerpts(
+    findings: Sequence[Finding],
+    found: Iterable[Finding],
+    sources: Mapping[str, Source],
+    candidates: Iterable[Candidate],
+) -> tuple[Finding, ...]:
+    """``findings`` with their excerpts. ``found`` are all findings, reported or not: none of their values shows."""
+    wanted = {f.path for f in findings}
+    spans: defaultdict[str, set[Span]] = defaultdict(set)
+    for finding in found:
+        if finding.path in wanted:
+            spans[finding.path].add(finding.span)
+    values: defaultdict[str, set[Plaintext]] = defaultdict(set)
+    for candidate in candidates:
+        if candidate.span in spans.get(candidate.path, ()):
+            values[candidate.path].add(candidate.value)
+    ordered = {path: sorted(rows) for path, rows in spans.items()}
+    return tuple(
+        replace(f, excerpt=excerpt(f, sources[f.path].data, ordered[f.path], values[f.path]))
+        if f.path in sources
+        else f
+        for f in findings
+    )
+
+
+def excerpt(finding: Finding, data: bytes, spans: Sequence[Span], values: Iterable[Plaintext] = ()) -> Excerpt | None:
+    """The first line of ``finding``; ``None`` for one that is too long to be shown. ``spans`` are sorted and masked, ``values`` wherever they stand."""
+    start = max(data.rfind(b"\n", 0, finding.span.start), data.rfind(b"\r", 0, finding.span.start)) + 1
+    end = min((at for at in (data.find(b"\n", start), data.find(b"\r", start)) if at >= 0), default=len(data))
+    if end - start > LONGEST or finding.span.start >= len(data):
+        return None
+    words = sorted({v.reveal() for v in values if len(v) >= SHORTEST}, key=len, reverse=True)
+    text, at, column, width = "", start, 0, len(MASK)
+    for span in spans[_first(spans, start) : bisect_right(spans, Span(end, 0))]:
+        if span.end <= at or span.start >= end:
+            continue
+        text += _shown(data[at : max(at, span.start)], words)
+        mask, left = _mask(data[max(at, span.start) : span.end])
+        if span == finding.span:
+            column, width = len(text) + left, len(MASK)
+        text += mask
+        at = max(at, span.end)
+    if at < end:
+        text += _shown(data[at:end], words)
+    return Excerpt(text.rstrip(), column, width)
+
+
+def _first(spans: Sequence[Span], start: int) -> int:
+    """Index of the first span that can reach into a line beginning at ``start``: spans of literals don't nest, so one before is enough."""
+    at = bisect_left(spans, Span(start, 0))
+    while at and spans[at - 1].end > start:
+        at -= 1
+    return at
+
+
+def _mask(literal: bytes) -> tuple[str, int]:
+    """A mask that keeps the literal's quotes and prefix, and how many characters stand before it."""
+    quote = literal[-1:]
+    opening = literal.find(quote) if quote in (b'"', b"'") and len(literal) > 1 else -1
+    if not 0 <= opening <= 2 or (not literal[:opening].isalpha() and opening):
+        return MASK, 0
+    prefix = literal[: opening + 1].decode("ascii", "replace")
+    return prefix + MASK + quote.decode(), len(prefix)
+
+
+def _shown(data: bytes, words: Iterable[str]) -> str:
+    text = data.decode("utf-8", "replace")
+    for word in words:
+        text = text.replace(word, MASK)
+    return text.expandtabs(4)

@@ -1,0 +1,180 @@
+"""Which findings stand: comments, configuration, the lines that are new, and the baseline, in this order. Nothing is dropped in silence."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from hardcode_hunter.config import BASELINE, Settings
+from hardcode_hunter.discover import Feed, matches
+from hardcode_hunter.errors import UsageError
+from hardcode_hunter.model import Finding, Remark, Source
+
+if TYPE_CHECKING:
+    from hardcode_hunter.baseline import Tree
+
+Detect = Callable[[str, bytes], Iterable[Finding]]
+"""What a scan of one file alone finds, with the digests of this run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """How the baseline is asked. ``statuses`` are those that hush here; ``marks`` are digests kept under a key outside the repository."""
+
+    statuses: Collection[str]
+    marks: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    kept: tuple[Finding, ...]
+    hushed: tuple[Finding, ...]
+    remarks: tuple[Remark, ...] = ()
+    baseline: str = ""
+
+
+def judge(
+    found: Sequence[Finding],
+    sources: Mapping[str, Source],
+    settings: Settings,
+    feed: Feed,
+    gate: Gate,
+    seen: Collection[str],
+    detect: Detect,
+) -> Judged:
+    """Judges ``found`` (all confidences). Raises ``UsageError`` for a baseline that is malformed, or absent where one was named."""
+    every = frozenset(f.id for f in found)
+    if not settings.suppressions:
+        return Judged(_new(_wanted(found, settings), sources, feed), ())
+    from hardcode_hunter import suppress
+
+    said = suppress.suppress(found, sources, require_reason=settings.require_reason)
+    kept, ignored = _per_file(_new(_wanted(said.kept, settings), sources, feed), settings)
+    hushed = (*_new(_wanted(said.hushed, settings), sources, feed), *ignored)
+    data = _baseline(settings, feed)
+    if data is None:
+        return Judged(kept, hushed, said.remarks)
+    return _against(data, Judged(kept, hushed, said.remarks, settings.baseline), feed, gate, every, seen, detect)
+
+
+def _wanted(findings: Iterable[Finding], settings: Settings) -> tuple[Finding, ...]:
+    return tuple(f for f in findings if f.confidence >= settings.min_confidence and chosen(f.rule, settings))
+
+
+def chosen(rule: str, settings: Settings) -> bool:
+    """Whether ``select`` and ``ignore`` leave a rule in."""
+    if not settings.select and not settings.ignore:
+        return True
+    from fnmatch import fnmatchcase
+
+    return (not settings.select or any(fnmatchcase(rule, p) for p in settings.select)) and not any(
+        fnmatchcase(rule, p) for p in settings.ignore
+    )
+
+
+def _per_file(findings: Iterable[Finding], settings: Settings) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
+    if not settings.per_file_ignores:
+        return tuple(findings), ()
+    from fnmatch import fnmatchcase
+
+    kept, ignored = [], []
+    for finding in findings:
+        globs = [
+            g
+            for g, rules in settings.per_file_ignores.items()
+            if any(fnmatchcase(finding.rule, r) for r in rules) and matches(finding.path, g)
+        ]
+        if globs:
+            ignored.append(replace(finding, suppressed="per-file-ignores", justification=globs[0]))
+        else:
+            kept.append(finding)
+    return tuple(kept), tuple(ignored)
+
+
+def _new(findings: tuple[Finding, ...], sources: Mapping[str, Source], feed: Feed) -> tuple[Finding, ...]:
+    """Those on lines that are new, where only those are judged."""
+    is_new = getattr(feed, "is_new", None)
+    if is_new is None:
+        return findings
+    return tuple(
+        f for f in findings if f.path in sources and is_new(f.path, sources[f.path].data, f.span.start, f.span.end)
+    )
+
+
+# ---------------------------------------------------------------- the baseline
+
+
+def _baseline(settings: Settings, feed: Feed) -> bytes | None:
+    """The baseline's bytes: of the new image where that has one, else as it lies on disk."""
+    from hardcode_hunter.images import Changes
+
+    if isinstance(feed, Changes) and (data := feed.new_file(settings.baseline)) is not None:
+        return data
+    path = feed.walk.root / settings.baseline
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        if settings.baseline == BASELINE:
+            return None
+        raise UsageError(
+            f"{path}: there is no such baseline; write it with `hardcode-hunter baseline create`"
+        ) from None
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read ({error.strerror}); fix its permissions") from None
+
+
+def _against(
+    data: bytes, judged: Judged, feed: Feed, gate: Gate, every: Collection[str], seen: Collection[str], detect: Detect
+) -> Judged:
+    import datetime
+
+    from hardcode_hunter import baseline
+
+    entries = baseline.parse(data, judged.baseline)
+    applied = baseline.apply(
+        judged.kept,
+        entries,
+        tree(feed, gate, every, seen, detect, judged.baseline),
+        judged.baseline,
+        datetime.date.today(),
+        gate.statuses,
+    )
+    return Judged(applied.kept, (*judged.hushed, *applied.hushed), (*judged.remarks, *applied.remarks), judged.baseline)
+
+
+def tree(feed: Feed, gate: Gate, every: Collection[str], seen: Collection[str], detect: Detect, path: str) -> Tree:
+    """What :func:`hardcode_hunter.baseline.apply` asks of the scanned tree; of a change, its old image as well."""
+    from hardcode_hunter import baseline
+    from hardcode_hunter.images import Changes
+
+    root = feed.walk.root
+    if not isinstance(feed, Changes):
+        return baseline.Tree(lambda p: p in seen, lambda p: os.path.lexists(root / p), every, marks=gate.marks)
+    old = feed.old_file(path)
+    before = baseline.parse(old, path) if old is not None else {}
+    values = _Old(feed.old_file, detect)
+    renamed = {name: image.before for name, image in feed.images.items() if image.before}
+    return baseline.Tree(
+        lambda p: False, feed.exists, every, values.digests, before, lambda p: renamed.get(p, p), gate.marks
+    )
+
+
+@dataclass(slots=True)
+class _Old:
+    """Digests of the values that files of the old image have, read when they are asked for."""
+
+    file: Callable[[str], bytes | None]
+    detect: Detect
+    _known: dict[str, Mapping[str, set[str]]] = field(default_factory=dict)
+
+    def digests(self, path: str, symbol: str) -> Collection[str]:
+        if path not in self._known:
+            found: defaultdict[str, set[str]] = defaultdict(set)
+            data = self.file(path)
+            for finding in self.detect(path, data) if data is not None else ():
+                found[finding.symbol].add(finding.digest)
+            self._known[path] = found
+        return self._known[path].get(symbol, ())
