@@ -101,8 +101,9 @@ class Journey:
         self._step("scan")
         return self.hunter("scan", ".", "--output", "concise")
 
-    def plan(self) -> Ran:
-        ran = self.hunter("plan", ".", "--application", "shop", "--environment", "production", "--account", self.aws.account, "--region", self.aws.region)
+    def plan(self, *more: str) -> Ran:
+        place = ("--account", self.aws.account, "--region", self.aws.region)
+        ran = self.hunter("plan", ".", "--application", "shop", "--environment", "production", *place, *more)
         self._step("plan")
         return ran
 
@@ -131,23 +132,23 @@ class Journey:
         self._step("apply: infrastructure")
         return self.hunter("apply", "--account", self.aws.account, "--review")
 
-    def deploy_shell(self) -> Mapping[str, str]:
-        """The stack of empty secrets, deployed as ``apply`` said."""
+    def deploy_shell(self, existing: Mapping[str, str] = {}) -> None:
+        """The stack of empty secrets, deployed as ``apply`` said; ``existing`` are the ARNs of secrets by id, in order ``adopt``."""
         self._create_role()
-        outputs = deploy(self.aws, self.template, name=STACK, **self.parameters)
+        deploy(self.aws, self.template, name=STACK, **self.parameters(existing))
         self._step("deploy shell")
-        return outputs or {}
 
     @property
     def template(self) -> str:
         return (self.tree / "migration/production/secrets.yaml").read_text("utf-8")
 
-    @property
-    def parameters(self) -> dict[str, str]:
+    def parameters(self, existing: Mapping[str, str] = {}) -> dict[str, str]:
+        """What only the one who deploys knows."""
         plan = planfile.load(self.tree / planfile.PLAN_FILE)
         root = f"arn:aws:iam::{self.aws.account}:root"
         deployment = next(d for d in generate.deployments(plan) if d.environment == "production")
-        return {name: root if name.endswith("Arns") else ROLE for name in deployment.required}
+        arns = {f"ExistingSecretArn{''.join(word.capitalize() for word in secret.split('-'))}": arn for secret, arn in existing.items()}
+        return {name: arns.get(name) or (root if name.endswith("Arns") else ROLE) for name in deployment.required}
 
     def _create_role(self) -> None:
         trust = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
@@ -178,7 +179,7 @@ class Journey:
             enabled = {"EnableRotation": "true", "RotationCodeBucket": "shop-rotation"}
             keys = {name: "rotation.zip" for name in yaml_parameters(self.template) if name.startswith("RotationCodeKey")}
             self._upload()
-            deploy(self.aws, self.template, name=STACK, **self.parameters, **enabled, **keys)
+            deploy(self.aws, self.template, name=STACK, **self.parameters(), **enabled, **keys)
         self._step("switch rotation on")
         return ran
 

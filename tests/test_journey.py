@@ -136,3 +136,43 @@ def test_every_format_prints_the_findings_and_no_value(journey: Journey) -> None
         assert journey.credentials.mask(ran.out + ran.err) == ran.out + ran.err
         if form in ("json", "sarif"):
             json.loads(ran.out)
+
+
+def test_order_adopt_stores_first_and_the_stack_attaches_to_what_exists(journey: Journey) -> None:
+    journey.check_out()
+    legacy = journey.run_legacy()
+    assert journey.plan("--order", "adopt").status == 1
+    journey.edit_plan()
+    applied = journey.apply_infrastructure()
+    assert applied.status == 0, applied.out
+    assert journey.run_migrated().differences(legacy) == []
+    store = journey.aws.client("secretsmanager")
+    before = {s["Name"]: (s["ARN"], store.get_secret_value(SecretId=s["ARN"])["VersionId"]) for s in store.list_secrets()["SecretList"]}
+    arns = {name.rpartition("/")[2]: arn for name, (arn, _) in before.items()}
+    journey.deploy_shell(arns)
+    after = {s["Name"]: (s["ARN"], store.get_secret_value(SecretId=s["ARN"])["VersionId"]) for s in store.list_secrets()["SecretList"]}
+    assert after == before, "nothing was created twice, replaced or overwritten"
+    assert journey.hunter("apply", "--account", journey.aws.account, "--review").status == 0
+    assert journey.hunter("verify").status == 0
+
+
+def test_a_dry_run_shows_the_masked_diff_and_touches_nothing(journey: Journey) -> None:
+    journey.check_out()
+    journey.plan()
+    before = {p: p.read_bytes() for p in journey.tree.rglob("*") if p.is_file()}
+    ran = journey.hunter("apply", "--dry-run")
+    assert ran.status == 1
+    assert '+        password=get_secret("postgres", "password", fresh=True),' in ran.out
+    assert journey.credentials.mask(ran.out) == ran.out
+    assert {p: p.read_bytes() for p in journey.tree.rglob("*") if p.is_file()} == before
+    assert not Path(journey.environment["XDG_STATE_HOME"]).exists(), "no state either"
+
+
+def test_another_account_or_nobodys_yes_stores_nothing(journey: Journey) -> None:
+    journey.check_out()
+    journey.plan()
+    journey.edit_plan()
+    other = journey.hunter("apply", "--account", "999999999999")
+    assert other.status != 0
+    assert journey.aws.account in other.err + other.out
+    assert journey.aws.client("secretsmanager").list_secrets()["SecretList"] == []
