@@ -66,7 +66,7 @@ def public_name(plain: str) -> bool:
 
 # ---------------------------------------------------------------- values that hold nothing, wherever they stand
 
-_MASK = re.compile(r"[xX*.\-_#?•·…=~ ]+")
+_MASK = re.compile(r"[xX*.\-_#?•·…=~: ]+")
 _REFERENCE = re.compile(
     r"""\$\{[^}]{0,200}\} | \$\([^)]{0,200}\) | ^\$[A-Za-z_]\w*$ | \{\{.{0,200}?\}\} | \{%.{0,200}?%\} | <%.{0,200}?%> | \#\{[^}]{0,200}\} | %\([\w.]+\)[sdr] | ^%\w+%$ | \$\[\[.{0,200}?\]\] | @@\w+@@
       | ^!(?:Ref|Sub|GetAtt|ImportValue|vault|env|secret|reference)\b | ^(?:arn:aws|op://|vault:|vault://|secret://|secrets://|ssm:|ssm://|keyvault:|akv://|gcp-?sm://|sops:|projects/[^/]+/secrets/)
@@ -283,7 +283,7 @@ def prose(value: str) -> bool:
 
 def path(value: str) -> bool:
     """A file's or resource's path or name: ``/run/secrets/db``, ``./key.pem``, ``C:\\keys``, ``id_rsa.pub``."""
-    if _FILE.fullmatch(value):
+    if _FILE.fullmatch(value) or re.fullmatch(r"[\w .{}%()-]+(?:\\{1,2}[\w .{}%()-]+)+", value):
         return True
     return bool(_PATH.fullmatch(value)) and not (
         len(value) > 30 and "." not in value and value.count("/") < 5 and entropy(value) > 4.2

@@ -66,7 +66,7 @@ def one(found: Sequence[Finding]) -> Finding:
 
 FILTERS: list[tuple[Callable[[str], bool], list[str], list[str]]] = [
     (filters.empty, ["", " ", "\t\n"], ["x", "0"]),
-    (filters.masked, ["****", "xxxx", "XXXX-XXXX", "...", "_____", "######"], ["xylophone", "x1", "aaaaaaa", "box"]),
+    (filters.masked, ["****", ":****", "xxxx", "XXXX-XXXX", "...", "_____", "######"], ["xylophone", "x1", "aaaaaaa", "box"]),
     (
         filters.reference,
         ["${PASSWORD}", "$PASSWORD", "pre-${X}", "{{ password }}", "{{resolve:secretsmanager:a:SecretString:b}}", "%(password)s", "%PASSWORD%", "arn:aws:secretsmanager:eu-central-1:1:secret:a", "op://vault/item/field", "<%= password %>", "!Ref Password", "$(cat x)", "ENC[AES256_GCM,data:a]", "var.password", "local.password", "module.db.password", "env:PASSWORD", "#{password}", "projects/1/secrets/a"],
@@ -82,7 +82,7 @@ FILTERS: list[tuple[Callable[[str], bool], list[str], list[str]]] = [
     (filters.said_nothing, ["None", "null", "n/a"], ["tide", "basic"]),
     (filters.identifier, ["settings.PASSWORD", "get_secret()", "user_password", "authToken", "X-Auth-Token", "os.environ", "V1001_TODAY_MUSIC", "app.config['X']"], ["tide9!", "Zx91-kT7q_pLw3sV", "dGbpoJdqNuMlGDECgO", "a1b2c3d4e5f6"]),
     (filters.prose, ["Enter your password", "Password is required", "This is the secret of the sea.", "请输入密码", "Updated.", "Invalid token"], ["open sesame", "correct horse battery staple", "tide", "Password!", "wat? lol no", "Grey Heron 47"]),
-    (filters.path, ["/run/secrets/db", "./key.pem", "../a/b", "~/.ssh/id_rsa", "C:\\keys\\a", "id_rsa.pub", "client_secret.json", "/etc/ssl/private"], ["wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "a/b9!", "tide", "p@ss/word"]),
+    (filters.path, ["/run/secrets/db", "./key.pem", "../a/b", "~/.ssh/id_rsa", "C:\\keys\\a", "Software\\Shop\\Key", "id_rsa.pub", "client_secret.json", "/etc/ssl/private"], ["wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "a/b9!", "tide", "p@ss/word"]),
     (filters.plain_url, ["https://x.internal/a", "redis://h:1", "db.harbour.internal", "someone@example.com", "mailto://x", "sub.domain.co.uk:443"], ["tide", "a.b", "p@ssword", "x:y"]),
     (filters.hashed, ["$2b$12$abcdefghijklmnopqrstuv", "pbkdf2:sha256:1$a$b", "pbkdf2_sha256$1$a$b", "{SSHA}abc=", "sha512-" + "a" * 40 + "==", "$argon2id$v=19$x", "ssh-rsa AAAAB3Nza", "-----BEGIN CERTIFICATE-----\nMII", "SCRAM-SHA-256$4096:a"], ["2b12", "sha", "tide", "-----BEGIN RSA PRIVATE KEY-----\nMII", "$ecret9!"]),
     (filters.format_string, ["%s", "{}", "{name}", "{0:>3}", "%(x)s", "a\x00b", "%.2f"], ["100%", "tide", "{", "a{b", "50% off"]),
@@ -292,6 +292,13 @@ def test_fields_that_belong_together(text: str, expected: str, engine: str, rule
     assert [f.digest for f in own] == [finding.digest]
 
 
+def test_the_engine_says_how_a_database_password_rotates(rules: RuleSet) -> None:
+    urls = ('"postgresql://u:tide-9@h/d"', '"mysql://u:tide-9@h/d"')
+    assert [one(python(f"X = {url}\n", rules)).rotation for url in urls] == ["postgresql-single-user", "none"]
+    django = 'DATABASES = {"default": {"ENGINE": "django.db.backends.postgresql", "USER": "u", "PASSWORD": "tide-9"}}\n'
+    assert one(python(django, rules)).rotation == "postgresql-single-user"
+
+
 def test_two_connections_keep_their_fields_apart(rules: RuleSet) -> None:
     text = 'DB_HOST = "h1"\nDB_PASSWORD = "tide-1"\nCACHE_HOST = "h2"\nCACHE_PASSWORD = "tide-2"\n'
     first, second = python(text, rules)
@@ -438,7 +445,7 @@ def test_the_reason_says_where_it_goes(rules: RuleSet) -> None:
         "passed to psycopg2.connect(password=)",
         "passed to pymysql.connect(), third argument",
         "assigned to X, password in a URL",
-        "compared with password, compared with: it needs a user store or a constant-time check, not a fetch",
+        "compared with password, a check needs a user store or a constant-time comparison, not a fetch",
     ]
 
 

@@ -12,7 +12,7 @@ from hardcode_hunter.detect.match import How, Match, best, deployed
 from hardcode_hunter.detect.siblings import Sibling, Siblings, engine, public
 from hardcode_hunter.detect.verdict import verdict
 from hardcode_hunter.model import Candidate, Confidence, Field, Finding, Kind, Position, Shape, Verdict
-from hardcode_hunter.ruleset import PUBLIC_ROLES, RuleSet
+from hardcode_hunter.ruleset import PUBLIC_ROLES, Rule, RuleSet
 
 __all__ = ["best", "detect", "digest"]
 
@@ -56,7 +56,7 @@ def detect(candidates: Iterable[Candidate], rules: RuleSet, key: bytes) -> tuple
             found[place] = (candidate, match)
     chosen = _paired([found[place] for place in sorted(found)], rules)
     siblings = Siblings(known, chosen, rules)
-    return tuple(_finding(candidate, match, siblings.of(candidate, match), key) for candidate, match in chosen)
+    return tuple(_finding(candidate, match, siblings.of(candidate, match), rules, key) for candidate, match in chosen)
 
 
 AWS_SECRET = re.compile(r"[A-Za-z0-9/+]{40}")
@@ -79,10 +79,10 @@ def _paired(found: list[tuple[Candidate, Match]], rules: RuleSet) -> list[tuple[
     ]
 
 
-def _finding(candidate: Candidate, match: Match, beside: Sequence[Sibling], key: bytes) -> Finding:
+def _finding(candidate: Candidate, match: Match, beside: Sequence[Sibling], rules: RuleSet, key: bytes) -> Finding:
     decided, why = verdict(candidate, match)
-    value = candidate.value
     rule = match.rule
+    said = engine(beside, match, candidate.value.reveal())
     return Finding(
         id=candidate.fingerprint,
         rule=rule.id,
@@ -112,9 +112,9 @@ def _finding(candidate: Candidate, match: Match, beside: Sequence[Sibling], key:
         parameter=candidate.parameter,
         resource=candidate.resource,
         scope=candidate.scope,
-        engine=engine(beside, match, value.reveal()),
+        engine=said,
         home=rule.home,
-        rotation=rule.rotation,
+        rotation=_rotation(rule, said, rules),
         sinks=candidate.sinks,
         fields=(_own(candidate, match, key), *_parts(candidate, match, key), *_beside(match, beside, key)),
         note=candidate.note,
@@ -140,6 +140,14 @@ def _line(candidate: Candidate, match: Match) -> int:
         return candidate.line
     start = max(value.find(match.secret.reveal().lstrip()), 0)
     return candidate.end_line - value.count("\n", start)
+
+
+def _rotation(rule: Rule, said: str, rules: RuleSet) -> str:
+    """The rule's rotation, or that of the engine's own rule when only the engine says how it rotates."""
+    if rule.rotation != "none" or not said or rule.kind not in (Kind.DATABASE, Kind.CONNECTION_URL):
+        return rule.rotation
+    own = rules.scheme(said)
+    return own.rotation if own else "none"
 
 
 def _field(role: str, candidate: Candidate, value: str, key: bytes, part: str = "") -> Field:

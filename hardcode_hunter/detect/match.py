@@ -363,8 +363,10 @@ def _no_credential(candidate: Candidate, value: str, rule: Rule, least: str) -> 
         return True
     if filters.path(text) or filters.plain_url(text):
         return True
-    if least == "strong" and (filters.uuid(text) or candidate.position is Position.COMPARISON):
+    if least == "strong" and (filters.uuid(text) or candidate.position in (Position.COMPARISON, Position.ELEMENT)):
         return True
+    if least == "fair" and candidate.position is Position.COMPARISON and filters.strength(text) < Strength.STRONG:
+        return True  # a parser compares its token
     return least != "word" and filters.identifier(text)
 
 

@@ -65,7 +65,7 @@ def _stays(candidate: Candidate, match: Match) -> str:
     if _DOCUMENT.search(candidate.path):
         return "in documentation or an example"
     if candidate.position is Position.COMPARISON:
-        return "compared with: it needs a user store or a constant-time check, not a fetch"
+        return "a check needs a user store or a constant-time comparison, not a fetch"
     if candidate.position is Position.TEXT or candidate.literal is LiteralType.TEXT:
         return "in running text"
     if match.shape is Shape.EMBEDDED:
