@@ -270,9 +270,17 @@ def _consumers(findings: Sequence[Finding], sources: Mapping[str, Source]) -> tu
         data = sources[finding.path].data if finding.path in sources else b""
         runtime = finding.language if finding.evaluated is Evaluated.DEPLOY else "lambda" if HANDLER.search(data) else "unknown"
         role = "deployer" if finding.evaluated is Evaluated.DEPLOY else "unknown"
-        consumer = Consumer(finding.path, finding.line, finding.symbol, finding.evaluated, runtime, role)
-        rows.setdefault((finding.path, finding.symbol), consumer)
+        for path, line, symbol in _readers(finding):
+            rows.setdefault((path, symbol), Consumer(path, line, symbol, finding.evaluated, runtime, role))
     return tuple(sorted(rows.values(), key=lambda c: (c.path, c.line, c.symbol)))
+
+
+def _readers(finding: Finding) -> list[tuple[str, int, str]]:
+    """Path, line and symbol of what reads the secret: the finding's place, or the properties that a template's parameter or variable feeds."""
+    joins = {"cloudformation": "/Properties/", "terraform": "."}
+    join = joins.get(finding.language, "") if finding.evaluated is Evaluated.DEPLOY and not finding.resource else ""
+    fed = [(s.path, s.line, f"{s.scope}{join}{s.parameter}") for s in finding.sinks if s.resource and s.scope] if join else []
+    return fed or [(finding.path, finding.line, finding.symbol)]
 
 
 # ---------------------------------------------------------------- names

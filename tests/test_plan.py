@@ -25,6 +25,7 @@ from hardcode_hunter.model import (
     Position,
     Severity,
     Shape,
+    Sink,
     Source,
     Span,
     Verdict,
@@ -258,3 +259,28 @@ def test_a_changed_file_makes_the_plan_stale_and_a_changed_value_does_not() -> N
 def test_a_plan_that_names_what_is_not_there_is_refused(change: dict[str, str], words: str) -> None:
     with pytest.raises(UsageError, match=words):
         binding.validate(replace(made(finding("a.py:1", "MAIL_PASSWORD")), **change), ["helper", "boto3"], ROTATIONS)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("language", "symbol", "sink", "expected"),
+    [
+        (
+            "cloudformation",
+            "Parameters/Pw/Default",
+            Sink(resource="AWS::RDS::DBInstance", parameter="MasterUserPassword", path="db.yaml", line=27, scope="Resources/Db", via="Ref Pw"),
+            ("db.yaml", 27, "Resources/Db/Properties/MasterUserPassword"),
+        ),
+        (
+            "terraform",
+            "variable.pw.default",
+            Sink(resource="aws_db_instance", parameter="password", path="main.tf", line=9, scope="resource.aws_db_instance.main", via="var.pw"),
+            ("main.tf", 9, "resource.aws_db_instance.main.password"),
+        ),
+    ],
+)
+def test_what_a_parameter_feeds_is_the_consumer(language: str, symbol: str, sink: Sink, expected: tuple[str, int, str]) -> None:
+    fed = finding("infra/x:3", symbol, language=language, evaluated=Evaluated.DEPLOY, sinks=(sink,))
+    unused = replace(fed, sinks=())
+    ((consumer,), (alone,)) = ([(c.path, c.line, c.symbol) for c in made(f).secrets[0].consumers] for f in (fed, unused))
+    assert consumer == expected
+    assert alone == ("infra/x", 3, symbol)
