@@ -5,13 +5,16 @@ Pure: nothing is read or written here.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from hardcode_hunter.languages.python import dependencies, roots
 from hardcode_hunter.model import Change, Edit, Home, Replacement, Rewrite, Skip, Source, Span, content_hash
-from hardcode_hunter.plugins import Language, Rewriting
+from hardcode_hunter.plugins import Language, Retriever, Rewriting, load
 
 PYTHON = "python"
+HANDLER = re.compile(rb"^def \w+\(\s*event\b[^)]*\bcontext\b", re.M)
 DEPENDENCY_FILES = dependencies.FILES
 Placement = roots.Placement
 
@@ -39,19 +42,20 @@ def rewrite(
     """
     made: dict[str, Rewrite] = {}
     for name, rows in _by_language(sources, replacements, languages).items():
-        made |= _rewritten(languages.get(name), sources, rows, rewriting)
+        language = languages.get(name)
+        handlers = [row for row in rows if name == PYTHON and _is_powertools(sources, row.path, rewriting)]
+        others = [row for row in rows if row not in handlers]
+        made |= _rewritten(language, sources, others, rewriting) if others else {}
+        if handlers:
+            made |= _rewritten(language, sources, handlers, replace(rewriting, retriever=_powertools()))
     changes = {path: result.change for path, result in made.items() if result.change}
     skips = [skip for result in made.values() for skip in result.skips]
     needing = {path: result.requirements for path, result in made.items() if result.change and result.requirements}
     changes |= {change.path: change for change in _generated(sources, needing, rewriting, helper_files or {})}
-    unmet: set[str] = set()
-    for distributions in sorted(set(needing.values())):
-        paths = [path for path, wanted in needing.items() if wanted == distributions]
-        additions = dependencies.add(sources, paths, distributions)
-        changes |= {change.path: change for change in additions.changes}
-        unmet |= set(additions.unmet)
+    additions = dependencies.add(sources, needing)
+    changes |= {change.path: change for change in additions.changes}
     order = sorted(skips, key=lambda s: (s.path, s.line, s.finding))
-    return tuple(changes[path] for path in sorted(changes)), tuple(order), tuple(sorted(unmet))
+    return tuple(changes[path] for path in sorted(changes)), tuple(order), additions.unmet
 
 
 def _by_language(
@@ -62,6 +66,20 @@ def _by_language(
         source = sources.get(row.path)
         groups.setdefault(source.language if source and source.language in languages else "", []).append(row)
     return dict(sorted(groups.items()))
+
+
+def _is_powertools(sources: Mapping[str, Source], path: str, rewriting: Rewriting) -> bool:
+    """Whether a file that would get the default retriever is a Lambda handler whose project lists Powertools already."""
+    return (
+        rewriting.retriever.name == "helper"
+        and HANDLER.search(sources[path].data) is not None
+        and dependencies.lists(sources, path, "aws-lambda-powertools")
+    )
+
+
+def _powertools() -> Retriever:
+    known: Mapping[str, Retriever] = load("retrievers", Retriever)
+    return known["powertools"]
 
 
 def _rewritten(

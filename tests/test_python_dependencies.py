@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from hardcode_hunter.languages.python.dependencies import add
+from hardcode_hunter.languages.python.dependencies import add, lists
 from hardcode_hunter.model import Source
 
 
@@ -136,9 +136,25 @@ PROJECTS = [
 @pytest.mark.parametrize("project", PROJECTS, ids=lambda p: p.name)
 def test_dependency_is_added(project: Project) -> None:
     sources = {name: Source(name, text.encode("utf-8", "surrogateescape")) for name, text in project.files.items()}
-    found = add(sources, project.code, ("boto3",))
+    found = add(sources, dict.fromkeys(project.code, ("boto3",)))
     assert {c.path: c.result(sources[c.path].data).decode() for c in found.changes} == dict(project.expected)
     assert found.unmet == project.unmet
     after = sources | {c.path: Source(c.path, c.result(sources[c.path].data)) for c in found.changes}
-    assert add(after, project.code, ("boto3",)).changes == (), "a second run changed something"
+    assert add(after, dict.fromkeys(project.code, ("boto3",))).changes == (), "a second run changed something"
     assert all(len(c.edits) == 1 and c.edits[0].span.start == c.edits[0].span.end for c in found.changes)
+
+
+def test_several_distributions_at_once() -> None:
+    """Files of one project need different ones; each dependency file is changed once."""
+    sources = {
+        "requirements.txt": Source("requirements.txt", b"flask>=3\nredis>=5\n"),
+        "Pipfile": Source("Pipfile", b"[packages]\n"),
+    }
+    needs = {"a.py": ("boto3",), "b/c.py": ("boto3", "aws-secretsmanager-caching"), "d.py": ("flask",)}
+    found = add(sources, needs)
+    assert {c.path: c.result(sources[c.path].data) for c in found.changes} == {
+        "requirements.txt": b"aws-secretsmanager-caching>=1.1\nboto3>=1.34\nflask>=3\nredis>=5\n",
+        "Pipfile": b'[packages]\naws-secretsmanager-caching = "*"\nboto3 = "*"\n',
+    }
+    assert found.unmet == ()
+    assert lists(sources, "b/c.py", "Redis") and not lists(sources, "b/c.py", "boto3")

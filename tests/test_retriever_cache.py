@@ -15,7 +15,7 @@ from botocore.exceptions import EndpointConnectionError
 
 from tests.retrieving import NEW, OLD, Clock, rotate
 
-pytest_plugins = ("tests.retrieving",)
+pytest_plugins = ("tests.retrieving_fixtures",)
 
 
 def together(count: int, work: Callable[[], Any]) -> list[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-import json
+import importlib
 import os
 import subprocess
 import sys
@@ -19,17 +19,19 @@ from botocore.exceptions import ClientError
 from hardcode_hunter.languages.python.roots import OURS
 from hardcode_hunter.plugins import Retriever, load
 from hardcode_hunter.retrievers.boto3 import BOTO3
+from hardcode_hunter.retrievers.caching import CACHING
 from hardcode_hunter.retrievers.helper import HELPER
-from tests.retrieving import ACCESSES, INSIDE, OLD, Clock, access
+from hardcode_hunter.retrievers.powertools import POWERTOOLS
+from tests.retrieving import ACCESSES, INSIDE, NEW, OLD, Clock, access, rotate
 
-pytest_plugins = ("tests.retrieving",)
+pytest_plugins = ("tests.retrieving_fixtures",)
 
 
 # ---------------------------------------------------------------- what is emitted
 
 
 def test_retrievers_are_found() -> None:
-    assert {"helper", "boto3"} <= set(load("retrievers", Retriever))
+    assert set(load("retrievers", Retriever)) == {"helper", "boto3", "caching", "powertools"}
 
 
 def test_emitted_module_is_plain_python() -> None:
@@ -80,10 +82,42 @@ def test_import_touches_nothing(tmp_path: Path) -> None:
 )
 def test_read(aws: Any, helper: ModuleType, secret: str, field: str | None, expected: str) -> None:
     assert helper.get_secret(secret, field) == expected
-    assert BOTO3.definition is not None
-    script: dict[str, Any] = {"boto3": boto3, "json": json, "os": os}
-    exec(BOTO3.definition(ACCESSES, "read"), script)
-    assert script["read"](secret, field) == expected
+    assert _script(BOTO3)["read"](secret, field) == expected
+
+
+def _script(retriever: Retriever) -> dict[str, Any]:
+    """A script into which the retriever's definition was written, as ``read``."""
+    assert retriever.definition is not None
+    script: dict[str, Any] = {}
+    for item in retriever.definition_imports:
+        module, _, name = item.partition(":")
+        library = pytest.importorskip(
+            module, reason=f"{module} is not installed, so that the retriever '{retriever.name}' is not run"
+        )
+        script[name or module] = importlib.import_module(f"{module}.{name}") if name else library
+    exec(retriever.definition(ACCESSES, "read"), script)
+    return script
+
+
+@pytest.mark.parametrize("retriever", [CACHING, POWERTOOLS], ids=lambda r: r.name)
+def test_inline_caches(aws: Any, calls: list[str], retriever: Retriever) -> None:
+    read = _script(retriever)["read"]
+    calls.clear()
+    assert [read("shop-db", "password") for _ in range(5)] == [OLD] * 5
+    assert calls.count("GetSecretValue") == 1
+    assert read("deploy-key") == "-----BEGIN\nEND-----\n"
+    assert read("mail", "password") == "post" and read("token") == "7c1e90d4"
+    rotate(aws)
+    assert read("shop-db", "password") == OLD
+    assert read("shop-db", "password", fresh=True) == NEW
+
+
+@pytest.mark.parametrize("retriever", [BOTO3, CACHING, POWERTOOLS], ids=lambda r: r.name)
+def test_inline_definition_is_plain_python(retriever: Retriever) -> None:
+    assert retriever.definition is not None
+    for accesses in (ACCESSES, ACCESSES[:3], ACCESSES[3:5]):
+        tree = ast.parse(retriever.definition(accesses, "_read"), feature_version=(3, 8))
+        assert [type(node) for node in tree.body] == [ast.FunctionDef]
 
 
 def test_environment_is_one_variable(aws: Any, helper: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -133,6 +133,22 @@ def test_inline_retriever_generates_nothing() -> None:
     assert [c.path for c in changes] == ["a.py"] and skips == () and unmet == ("boto3",)
 
 
+def test_a_lambda_handler_that_has_powertools_uses_them() -> None:
+    handler = b"PASSWORD = " + LITERAL + b"\n\n\ndef handler(event, context):\n    return PASSWORD\n"
+    files = {
+        "app.py": handler,
+        "batch.py": b"PASSWORD = " + LITERAL + b"\n",
+        "requirements.txt": b"aws-lambda-powertools\n",
+    }
+    after, _, (_, skips, _) = _run(files)
+    assert skips == ()
+    assert b"parameters.get_secret(" in after["app.py"] and b"secret_store" not in after["app.py"]
+    assert b"from secret_store import get_secret" in after["batch.py"]
+    assert after["requirements.txt"] == b"aws-lambda-powertools\nboto3\n"
+    after, _, _ = _run({"app.py": handler, "requirements.txt": b"flask\n"})
+    assert b"from secret_store import get_secret" in after["app.py"]
+
+
 def test_nothing_is_silent() -> None:
     """A file that is gone and a language without a rewriter are skips."""
     data = b"x: " + LITERAL

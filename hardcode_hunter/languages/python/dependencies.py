@@ -8,12 +8,12 @@ from __future__ import annotations
 import configparser
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from hardcode_hunter.model import Change, Edit, Source, Span, content_hash
 
-LOWEST = {"boto3": "1.34"}
+LOWEST = {"boto3": "1.34", "aws-secretsmanager-caching": "1.1", "aws-lambda-powertools": "3.0"}
 """The oldest version the run-time modules are tested with; written where the list gives versions at all."""
 _REQUIREMENT_FILES = (
     "requirements.in",
@@ -49,22 +49,36 @@ class _List:
     ]  # from a requirement to a place in the text and the characters that go there
 
 
-def add(sources: Mapping[str, Source], rewritten: Iterable[str], distributions: Sequence[str]) -> Additions:
-    """The additions that the files ``rewritten`` need. ``sources`` holds the dependency files of the tree among others."""
-    changes: dict[str, Change] = {}
-    unmet: set[str] = set()
-    for distribution in distributions:
-        for path in sorted(rewritten):
-            lists = _lists(sources, path)
-            if any(_normal(distribution) in {_name(e) for e in found.entries} for found in lists.values()):
+def add(sources: Mapping[str, Source], needs: Mapping[str, Sequence[str]]) -> Additions:
+    """The additions that files need: path → distributions. ``sources`` holds the dependency files of the tree among others."""
+    wanted: dict[str, set[str]] = {}  # dependency file -> distributions that it lacks
+    homeless: set[str] = set()
+    for path, distributions in needs.items():
+        lists = _lists(sources, path)
+        present = {_name(entry) for found in lists.values() for entry in found.entries}
+        for distribution in distributions:
+            if _normal(distribution) in present:
                 continue
             nearest = _nearest(lists)
-            made = {name: _change(sources[name], lists[name], distribution) for name in nearest}
-            good = {name: change for name, change in made.items() if change}
-            changes |= good
-            if not good:
-                unmet.add(distribution)
-    return Additions(tuple(changes[name] for name in sorted(changes)), tuple(sorted(unmet)))
+            for name in nearest:
+                wanted.setdefault(name, set()).add(distribution)
+            if not nearest:
+                homeless.add(distribution)
+    changes: list[Change] = []
+    met: set[str] = set()
+    for name in sorted(wanted):
+        change = _change(sources[name], sorted(wanted[name]))
+        if change:
+            changes.append(change)
+            met |= wanted[name]
+    unmet = homeless | {d for missing in wanted.values() for d in missing if d not in met}
+    return Additions(tuple(changes), tuple(sorted(unmet)))
+
+
+def lists(sources: Mapping[str, Source], path: str, distribution: str) -> bool:
+    """Whether a dependency file for the code at ``path`` names the distribution."""
+    found = _lists(sources, path).values()
+    return any(_name(entry) == _normal(distribution) for listed in found for entry in listed.entries)
 
 
 def _lists(sources: Mapping[str, Source], path: str) -> dict[str, _List]:
@@ -97,18 +111,23 @@ def _nearest(lists: Mapping[str, _List]) -> list[str]:
     return chosen
 
 
-def _change(source: Source, listed: _List, distribution: str) -> Change | None:
-    versions = [entry for entry in listed.entries if re.search(r"[<>=~^]", entry)]
-    wanted = f"{distribution}>={LOWEST[distribution]}" if versions and distribution in LOWEST else distribution
-    text = source.data.decode("utf-8")
-    place, inserted = listed.insertion(wanted)
-    after = text[:place] + inserted + text[place:]
+def _change(source: Source, distributions: Sequence[str]) -> Change | None:
+    """The file with the distributions added, if its own parser then reads just these entries more."""
     name = next(n for n in FILES if source.path == n or source.path.endswith(f"/{n}"))
-    read = _read(name, Source(source.path, after.encode()))
-    if read is None or sorted(map(_name, read.entries)) != sorted([*map(_name, listed.entries), _normal(distribution)]):
-        return None
-    at = len(text[:place].encode())
-    return Change(source.path, content_hash(source.data), (Edit(Span(at, at), inserted.encode()),))
+    listed = _read(name, source)
+    assert listed is not None
+    text = source.data.decode("utf-8")
+    versions = any(re.search(r"[<>=~^]", entry) for entry in listed.entries)
+    edits = []
+    for distribution in distributions:
+        lowest = LOWEST.get(distribution) if versions else None
+        place, inserted = listed.insertion(f"{distribution}>={lowest}" if lowest else distribution)
+        at = len(text[:place].encode())
+        edits.append(Edit(Span(at, at), inserted.encode()))
+    change = Change(source.path, content_hash(source.data), tuple(sorted(edits, key=lambda e: e.span)))
+    read = _read(name, Source(source.path, change.result(source.data)))
+    expected = sorted([*map(_name, listed.entries), *map(_normal, distributions)])
+    return change if read is not None and sorted(map(_name, read.entries)) == expected else None
 
 
 def _read(name: str, source: Source) -> _List | None:

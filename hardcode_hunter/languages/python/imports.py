@@ -200,12 +200,16 @@ def _standard(module: str) -> bool:
 
 
 def _beside(module: cst.Module, wanted: str, top: _Top, limit: int) -> int:
-    """After the last import of the same module, else after the last import of the standard library, else where the others go."""
-    same = other = -1
+    """For a module of the standard library: after the last import of the same module, else after the last one of that library, else
+    before all other imports, which come after it by custom."""
+    same = other = first = -1
     for number in range(top.first, min(top.last, limit)):
         same = number if wanted in _imported_modules(module.body[number]) else same
         other = number if _imports_standard(module.body[number]) else other
-    return (same if same >= 0 else other) + 1 if max(same, other) >= 0 else top.last
+        first = number if first < 0 and _imports(module.body[number]) else first
+    if max(same, other) >= 0:
+        return (same if same >= 0 else other) + 1
+    return first if first >= 0 else top.last
 
 
 def _imported_modules(statement: cst.CSTNode) -> list[str]:

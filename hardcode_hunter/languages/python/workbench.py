@@ -49,14 +49,16 @@ class Workbench:
         return name, () if needed is None else (needed,)
 
     def _definition_imports(self, place: Place) -> tuple[Import, ...]:
-        """The modules that the retriever's definition uses, each under its own name."""
+        """What the retriever's definition uses (``module``, or ``module:name``), each under its own name."""
         needed = []
-        for module in self.rewriting.retriever.definition_imports:
-            local, item = self.names.bind(module, "", place.span.start, place.in_function)
-            if local != module and module in self.names.used:
-                raise Unchanged("name-taken", name=module)
-            if local != module or item:
-                needed.append(Import(module))
+        for item in self.rewriting.retriever.definition_imports:
+            module, _, name = item.partition(":")
+            local, missing = self.names.bind(module, name, place.span.start, place.in_function)
+            own = name or module
+            if local != own and own in self.names.used:
+                raise Unchanged("name-taken", name=own)
+            if local != own or missing:
+                needed.append(Import(module, name, name))
         return tuple(needed)
 
     def reading(self, row: Replacement, place: Place) -> tuple[Reading, tuple[Import, ...]]:
