@@ -57,6 +57,7 @@ CALLS = [
     row("own class", 'class C:\n    def __init__(self, user, password):\n        pass\nC("u", "pw-1")\n', said("pw-1", "argument", "password", "C.#1", callee="C")),
     row("own method", 'class C:\n    def go(self, token):\n        self.go("tok-1")\n', said("tok-1", "argument", "token", "C.go.C.go.#0", callee="C.go")),
     row("key and value", 'cfg.set("db_password", "pw-1")\n', said("pw-1", "argument", "db_password", "?.set.#1", callee="?.set")),
+    row("fetched", 'from secret_store import get_secret\nx = get_secret("pgpassword", "password")\n', said("password", "argument", "", "secret_store.get_secret.#1", callee="secret_store.get_secret")),
     row("wrapper", 'import psycopg2\nfrom pydantic import SecretStr\npsycopg2.connect(password=SecretStr("pw-1"))\n', said("pw-1", "argument", "password", "psycopg2.connect.password", callee="psycopg2.connect")),
     row("encode", 'import hmac\nhmac.new("key-1".encode(), b"x", "sha256")\n', said("key-1", "argument", "", "hmac.new.#0", callee="hmac.new", parameter="#0")),
     row("encode of a module", 'import jwt\ncookie = jwt.encode(payload, "key-1", algorithm="HS256")\n', said("key-1", "argument", "", "jwt.encode.#1", callee="jwt.encode", parameter="#1")),

@@ -33,6 +33,8 @@ _ENVIRONMENT_TYPES = ("environ.Env", "environ.FileAwareEnv", "environs.Env", "en
 _ENVIRONMENT_NAMES = frozenset(["env", "config", "getenv", "get_env", "env_var", "get_env_variable", "env_default", "getenv_or_default"])
 _CREDENTIAL = re.compile(r"pass|pwd|secret|token|key|auth|cred|user|login|host|port|database|dbname|account|pin\b", re.I)
 _IDENTIFIER = re.compile(r"[A-Za-z_][\w.\-]{1,60}")
+# calls that fetch a credential: what they are given says where it is, and none of it is one
+_FETCHES = re.compile(r"_*(?:get|read|fetch|load|lookup|retrieve|resolve|describe)_?\w*?(?:secret|password|credential|parameter)s?(?:_(?:value|string|json))?", re.I)
 
 
 class Calls:
@@ -194,7 +196,7 @@ class Calls:
         parameters = self._names.parameters.get(callee, ())
         last = callee.rpartition(".")[2]
         option = _option(node, last)
-        key = ""
+        key, fetches = "", bool(_FETCHES.fullmatch(last))
         for number, value in enumerate(positional):
             if isinstance(value, ast.Starred):
                 self._push(value.value, self._argument(node, callee, "*" if not number else "", "", place), place)
@@ -206,7 +208,8 @@ class Calls:
             elif binding is not None and not binding.callee and last in _FIRST_IS_DEFAULT and not number:
                 bound = replace(binding, callee=callee, parameter="#0")
             self._push(value, bound, place)
-            key = value.value if isinstance(value, ast.Constant) and isinstance(value.value, str) and self.says_credential(value.value) else ""
+            said = value.value if isinstance(value, ast.Constant) and isinstance(value.value, str) else ""
+            key = said if self.says_credential(said) and not fetches else ""
         for keyword in node.keywords:
             self._keyword(node, keyword, callee, option, binding, place)
 
