@@ -200,6 +200,21 @@ def test_what_is_none(text: str, rules: RuleSet) -> None:
     assert [(f.rule, f.symbol) for f in python(text + "\n", rules)] == []
 
 
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        (
+            "t.yaml",
+            "Resources:\n  A:\n    Type: AWS::SecretsManager::Secret\n    Properties:\n      Tags: [{Key: secret, Value: api-key-2}]",
+        ),
+        ("main.tf", 'resource "aws_secretsmanager_secret" "a" {\n  tags = {\n    secret = "api-key-2"\n  }\n}'),
+    ],
+)
+def test_a_tag_says_what_a_resource_is(path: str, text: str, rules: RuleSet) -> None:
+    assert scan({path: text + "\n"}, rules) == ()
+    assert len(scan({path: text.replace("api-key-2", "Zx91-kT7q_pLw3sV") + "\n"}, rules)) == 1
+
+
 def test_one_finding_for_each_literal_by_the_most_specific_rule(rules: RuleSet) -> None:
     token = expand("<<crc|ghp_|30>>")
     found = python(f'import github\nGITHUB_TOKEN = "{token}"\ng = github.Github(GITHUB_TOKEN)\n', rules)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -331,8 +332,13 @@ def _by_name(candidate: Candidate, value: str, rules: RuleSet) -> Match | None:
     return Match(rule, rule.role, How.NAME, confidence, Shape.WHOLE, "", Plaintext(value))
 
 
+_TAGS = re.compile(r"(?:^|[/.])(?:Tags|tags|tags_all)(?=[/.\[])")
+
+
 def _least(candidate: Candidate, rule: Rule) -> str:
-    """The strength that a value needs: any word can be a password, whatever else the rule is about."""
+    """The strength that a value needs: any word can be a password, whatever else the rule is about. A resource's tag is a label."""
+    if candidate.resource and _TAGS.search(candidate.symbol):
+        return "strong"
     return "word" if rule.strength in ("fair", "strong") and filters.password_name(candidate.name) else rule.strength
 
 
