@@ -77,9 +77,13 @@ class Walk:
 
 
 class Feed(Protocol):
-    """What a scan reads: files by name, and the bytes of each. ``read`` counts in ``walk`` what it can't or won't give."""
+    """What a scan reads: files by name, and the bytes of each. ``read`` counts in ``walk`` what it can't or won't give.
+
+    ``fallback`` is the language of files that no language claims; without one they are left out.
+    """
 
     walk: Walk
+    fallback: str
 
     def names(self) -> Iterator[str]: ...
 
@@ -94,6 +98,7 @@ class OnDisk:
     paths: Sequence[Path]
     exclude: tuple[str, ...] = ()
     forced: bool = False
+    fallback: str = ""
 
     def names(self) -> Iterator[str]:
         return files(self.walk.root, self.paths, self.exclude, forced=self.forced)
@@ -109,11 +114,13 @@ class InMemory:
     walk: Walk
     name: str
     data: bytes
+    fallback: str = "text"
 
     def names(self) -> Iterator[str]:
         yield self.name
 
     def read(self, name: str, *, keep_binary: bool = False) -> bytes | None:
+        self.walk.files += 1
         return accept(self.walk, self.data, keep_binary=keep_binary)
 
 

@@ -10,7 +10,7 @@ import os
 import re
 import subprocess
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
@@ -139,9 +139,10 @@ class Changes:
     old: str  # "REV:" or empty, when there is no old image
     new: str  # ":" or "REV:"
     touched: int  # changed files, deleted ones too
+    without: str  # what to say when nothing changed
     within: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
-    _blobs: dict[str, bytes] = field(default_factory=dict)
+    fallback: str = ""
 
     def __enter__(self) -> Changes:
         return self
@@ -211,7 +212,17 @@ def staged(root: Path, within: Sequence[str] = (), exclude: Sequence[str] = ()) 
     git = _work_tree(root, "--staged", index=True)
     head = git.ask("rev-parse", "--verify", "--quiet", "HEAD^{commit}")
     images, touched = parse(git.run("diff-index", "--cached", *DIFF, head or _empty_tree(git)))
-    return Changes(Walk(root), git, images, f"{head}:" if head else "", ":", touched, tuple(within), tuple(exclude))
+    return Changes(
+        Walk(root),
+        git,
+        images,
+        f"{head}:" if head else "",
+        ":",
+        touched,
+        "nothing is staged",
+        tuple(within),
+        tuple(exclude),
+    )
 
 
 def since(root: Path, ref: str, within: Sequence[str] = (), exclude: Sequence[str] = ()) -> Changes:
@@ -229,7 +240,17 @@ def since(root: Path, ref: str, within: Sequence[str] = (), exclude: Sequence[st
         )
     head = git.ask("rev-parse", "HEAD")
     images, touched = parse(git.run("diff-tree", "-r", *DIFF, base, head))
-    return Changes(Walk(root), git, images, f"{base}:", f"{head}:", touched, tuple(within), tuple(exclude))
+    return Changes(
+        Walk(root),
+        git,
+        images,
+        f"{base}:",
+        f"{head}:",
+        touched,
+        f"HEAD adds nothing to its merge base with '{ref}'",
+        tuple(within),
+        tuple(exclude),
+    )
 
 
 def _work_tree(root: Path, flag: str, *, index: bool = False) -> Git:

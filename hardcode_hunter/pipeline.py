@@ -78,7 +78,7 @@ def read(
         hits = firstpass.hits(data, rules) if data else ()
         if not data or not (hits or COMMENT in data):
             continue
-        language = language_of(name, data)
+        language = language_of(name, data) or languages().get(feed.fallback)
         if language is None:
             reading.walk.skipped["no language"] += bool(hits)
             continue

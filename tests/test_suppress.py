@@ -1,133 +1,153 @@
-"""Comments that hush: ours and other scanners', where they are comments, and only for what they name."""
+"""Comments that hush: ours and other scanners', in every language, only where they are comments; unused ones are told of."""
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
-from hardcode_hunter import detect, link, pipeline, ruleset
-from hardcode_hunter.model import Finding, Source
-from hardcode_hunter.ruleset import RuleSet
-from hardcode_hunter.suppress import suppress
+from tests.gate import Run, write
 
-PATHS = {
-    "python": "a.py",
-    "yaml": "a.yaml",
-    "terraform": "a.tf",
-    "cloudformation": "t.yaml",
-    "dotenv": ".env",
-    "ini": "a.ini",
-    "sql": "a.sql",
-    "json": "a.json",
+pytest_plugins = ("tests.gate_fixtures",)
+
+PYTHON = 'password = "harbour-light-9"'
+CASES = {
+    "ours": ("a.py", f"{PYTHON}  # hardcode-hunter: ignore[generic-password] it opens nothing\n", "ours"),
+    "ours, several rules": ("a.py", f"{PYTHON}  # hardcode-hunter: ignore[smtp, generic-password]\n", "ours"),
+    "ours, all rules": ("a.py", f"{PYTHON}  # hardcode-hunter: ignore[*] seed\n", "ours"),
+    "ours, another rule": ("a.py", f"{PYTHON}  # hardcode-hunter: ignore[mail-password]\n", ""),
+    "ours, no rule": ("a.py", f"{PYTHON}  # hardcode-hunter: ignore\n", ""),
+    "ours, next line": ("a.py", f"# hardcode-hunter: ignore-next-line[generic-password] seed\n{PYTHON}\n", "ours"),
+    "ours, next line but one": ("a.py", f"# hardcode-hunter: ignore-next-line[generic-password]\n\n{PYTHON}\n", ""),
+    "ours, file": ("a.py", f"# hardcode-hunter: ignore-file[generic-password] seeds\n\n\n{PYTHON}\n", "ours"),
+    "ours, in a string": ("a.py", f'{PYTHON}; note = "# hardcode-hunter: ignore[generic-password]"\n', ""),
+    "ours, in YAML": (
+        "a.yaml",
+        "house:\n  password: harbour-light-9  # hardcode-hunter: ignore[generic-password] x\n",
+        "ours",
+    ),
+    "ours, in HCL": (
+        "a.tf",
+        'locals {\n  password = "harbour-light-9" // hardcode-hunter: ignore[generic-password] x\n}\n',
+        "ours",
+    ),
+    "ours, in an HCL block comment": (
+        "a.tf",
+        'locals {\n  password = "harbour-light-9" /* hardcode-hunter: ignore[generic-password] x */\n}\n',
+        "ours",
+    ),
+    "ours, on the last line of a call": (
+        "a.py",
+        'import psycopg2\nc = psycopg2.connect(\n    user="app",\n    password="harbour-light-9",\n)  # hardcode-hunter: ignore[postgresql-password] x\n',
+        "ours",
+    ),
+    "pragma": ("a.py", f"{PYTHON}  # pragma: allowlist secret\n", "detect-secrets"),
+    "pragma with more": ("a.py", f"{PYTHON}  # pragma: allowlist secret # noqa\n", "detect-secrets"),
+    "whitelist": ("a.py", f"{PYTHON}  # pragma: whitelist secret\n", "detect-secrets"),
+    "pragma, next line": ("a.py", f"# pragma: allowlist nextline secret\n{PYTHON}\n", "detect-secrets"),
+    "pragma, next line, not alone": ("a.py", f"x = 1  # pragma: allowlist nextline secret\n{PYTHON}\n", ""),
+    "pragma in YAML": ("a.yaml", "house:\n  password: harbour-light-9  # pragma: allowlist secret\n", "detect-secrets"),
+    "gitleaks": ("a.py", f"{PYTHON}  # gitleaks:allow\n", "gitleaks"),
+    "gitleaks in a string": ("a.py", f'{PYTHON}; note = "gitleaks:allow"\n', ""),
+    "betterleaks": ("a.py", f"{PYTHON}  # betterleaks:allow\n", "betterleaks"),
+    "trufflehog": ("a.py", f"{PYTHON}  # trufflehog:ignore\n", "trufflehog"),
+    "ggshield": ("a.py", f"{PYTHON}  # ggignore\n", "ggshield"),
+    "kingfisher": ("a.py", f"{PYTHON}  # kingfisher:ignore\n", "kingfisher"),
+    "bandit, coded": ("a.py", f"{PYTHON}  # nosec B105\n", "bandit"),
+    "bandit, another code": ("a.py", f"{PYTHON}  # nosec B603\n", ""),
+    "bandit, bare": ("a.py", f"{PYTHON}  # nosec\n", ""),
+    "noqa, coded": ("a.py", f"{PYTHON}  # noqa: E501, S105\n", "ruff"),
+    "noqa, bare": ("a.py", f"{PYTHON}  # noqa\n", ""),
+    "ruff ignore": ("a.py", f"{PYTHON}  # ruff: ignore[S105]\n", "ruff"),
+    "ruff file": ("a.py", f"# ruff: noqa: S105\n{PYTHON}\n", "ruff"),
+    "semgrep in YAML": (
+        "a.yaml",
+        "house:\n  password: harbour-light-9  # nosemgrep: generic.secrets.hardcoded-password\n",
+        "semgrep",
+    ),
+    "semgrep, another rule": ("a.yaml", "house:\n  password: harbour-light-9  # nosemgrep: yaml.indentation\n", ""),
+    "checkov in HCL": (
+        "a.tf",
+        'locals {\n  password = "harbour-light-9" # checkov:skip=CKV_SECRET_6:seed\n}\n',
+        "checkov",
+    ),
+    "cfn-lint in a template": (
+        "a.yaml",
+        "Resources:\n  Db:\n    Type: AWS::RDS::DBInstance\n    Metadata: {cfn-lint: {config: {ignore_checks: [W2501]}}}\n"
+        "    Properties:\n      MasterUserPassword: harbour-light-9\n",
+        "cfn-lint",
+    ),
 }
 
 
-@pytest.fixture(scope="module")
-def rules() -> RuleSet:
-    return ruleset.compile_rules([ruleset.home()])
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    root = tmp_path / "tree"
+    root.mkdir()
+    return root
 
 
-def run(text: str, language: str, rules: RuleSet) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
-    source = Source(PATHS[language], text.encode(), language)
-    extraction = pipeline.languages()[language].candidates(source, None)
-    found = detect.detect(link.link(extraction.candidates, extraction.references), rules, b"k")
-    outcome = suppress(found, {source.path: source})
-    return outcome.kept, outcome.hushed
+@pytest.mark.parametrize("case", CASES)
+def test_a_comment_hushes_what_it_speaks_of_and_it_stays_counted(run: Run, tree: Path, case: str) -> None:
+    name, text, by = CASES[case]
+    write(tree, {name: text})
+    ran = run("scan", ".", "--output", "json", cwd=tree)
+    document = json.loads(ran.out)
+    assert len(document["findings"]) + len(document["suppressed"]) == 1
+    assert [f["suppressed"] for f in document["suppressed"]] == ([by] if by else [])
+    assert ran.status == (0 if by else 1)
+    assert run("scan", ".", "--no-suppressions", cwd=tree).status == 1
 
 
-LINE = 'password = "television"'
-
-HUSHED = [
-    ("python", LINE + "  # hardcode-hunter: ignore[generic-password] shown to the public anyway", "ours"),
-    ("python", LINE + "  # hardcode-hunter: ignore[other-rule, generic-password]", "ours"),
-    ("python", "# hardcode-hunter: ignore-next-line[generic-password] a sample\n" + LINE, "ours"),
-    ("python", "# hardcode-hunter: ignore-file[generic-password]\nx = 1\n\n" + LINE, "ours"),
-    ("python", 'password = (  # hardcode-hunter: ignore[generic-password]\n    "tele"\n    "vision"\n)', "ours"),
-    ("python", LINE + "  # pragma: allowlist secret", "detect-secrets"),
-    ("python", LINE + "  # pragma: whitelist secret because it is old", "detect-secrets"),
-    ("python", "# pragma: allowlist nextline secret\n" + LINE, "detect-secrets"),
-    ("python", "x = 1  # pragma: allowlist nextline secret\n" + LINE, None),
-    ("python", LINE + "  # gitleaks:allow", "gitleaks"),
-    ("python", LINE + "  # betterleaks:allow", "betterleaks"),
-    ("python", LINE + "  # trufflehog:ignore", "trufflehog"),
-    ("python", LINE + "  # ggignore", "ggshield"),
-    ("python", LINE + "  # nosec B105", "bandit"),
-    ("python", LINE + "  # nosec: B101, B106", "bandit"),
-    ("python", LINE + "  # nosec hardcoded_password_string", "bandit"),
-    ("python", LINE + "  # nosec", None),
-    ("python", LINE + "  # nosec B101", None),
-    ("python", LINE + "  # noqa: S105", "ruff"),
-    ("python", LINE + "  # noqa: E501,S106", "ruff"),
-    ("python", LINE + "  # noqa", None),
-    ("python", LINE + "  # noqa: E501", None),
-    ("python", LINE + "  # ruff: ignore[S105]", "ruff"),
-    ("python", "# ruff: noqa: S105\n" + LINE, "ruff"),
-    ("python", LINE + "  # hardcode-hunter: ignore[generic-token]", None),
-    ("python", LINE + "  # hardcode-hunter: ignore", None),
-    ("python", 'other = "# pragma: allowlist secret"; ' + LINE, None),
-    ("python", LINE + '; other = "# hardcode-hunter: ignore[generic-password]"', None),
-    ("python", '"""\n# hardcode-hunter: ignore-file[generic-password]\n"""\n' + LINE, None),
-    ("python", LINE + "  # nosemgrep: hardcoded-password", None),
-    ("python", "print 'two'\n" + LINE + "  # pragma: allowlist secret", "detect-secrets"),
-    ("yaml", "password: television  # pragma: allowlist secret", "detect-secrets"),
-    ("yaml", "# hardcode-hunter: ignore-next-line[generic-password]\npassword: television", "ours"),
-    ("yaml", "password: tele#vision-9", None),
-    ("yaml", 'password: "tele # pragma: allowlist secret"', None),
-    ("yaml", "password: television  # nosemgrep: generic.secrets.hardcoded-password", "semgrep"),
-    ("yaml", "password: television  # nosemgrep: yaml.lang.style", None),
-    ("terraform", 'locals {\n  password = "television" // pragma: allowlist secret\n}', "detect-secrets"),
-    ("terraform", 'locals {\n  # checkov:skip=CKV_SECRET_6:a sample\n  password = "television"\n}', "checkov"),
-    ("terraform", 'locals {\n  # checkov:skip=CKV_AWS_1:a sample\n  password = "television"\n}', None),
-    ("terraform", 'locals {\n  /* hardcode-hunter: ignore-next-line[generic-password]\n  */\n  password = "television"\n}', "ours"),
-    ("dotenv", "PASSWORD=television # gitleaks:allow", "gitleaks"),
-    ("ini", "[a]\n; pragma: allowlist nextline secret\npassword = television", "detect-secrets"),
-    ("json", '{"password": "television", "note": "# pragma: allowlist secret"}', None),
-    ("cloudformation", "Resources:\n  A:\n    Type: AWS::RDS::DBInstance\n    Metadata:\n      cfn-lint:\n        config:\n          ignore_checks: [W2501]\n    Properties:\n      MasterUserPassword: television", "cfn-lint"),
-    ("cloudformation", "Resources:\n  B:\n    Type: AWS::RDS::DBInstance\n    Metadata:\n      cfn-lint:\n        config:\n          ignore_checks: [W2501]\n  A:\n    Type: AWS::RDS::DBInstance\n    Properties:\n      MasterUserPassword: television", None),
-    ("cloudformation", "Metadata:\n  cfn-lint:\n    config:\n      ignore_checks: [W2501]\nResources:\n  A:\n    Type: AWS::RDS::DBInstance\n    Properties:\n      MasterUserPassword: television", "cfn-lint"),
-    ("cloudformation", "Metadata:\n  cfn-lint:\n    config:\n      ignore_checks: [E3002]\nResources:\n  A:\n    Type: AWS::RDS::DBInstance\n    Properties:\n      MasterUserPassword: television", None),
-]  # fmt: skip
+def test_a_reason_is_kept(run: Run, tree: Path) -> None:
+    write(tree, {"a.py": f"{PYTHON}  # hardcode-hunter: ignore[generic-password] it opens nothing  # noqa: E501\n"})
+    document = json.loads(run("scan", ".", "--output", "json", cwd=tree).out)
+    assert document["suppressed"][0]["justification"] == "it opens nothing"
 
 
-@pytest.mark.parametrize(("language", "text", "by"), HUSHED)
-def test_comments(language: str, text: str, by: str | None, rules: RuleSet) -> None:
-    kept, hushed = run(text + "\n", language, rules)
-    if by is None:
-        assert kept and not hushed
-    else:
-        assert hushed and not kept
-        assert {f.suppressed for f in hushed} == {by}
+def test_a_reason_can_be_required(run: Run, tree: Path) -> None:
+    write(
+        tree,
+        {
+            "a.py": f"{PYTHON}  # hardcode-hunter: ignore[generic-password]\n",
+            "hardcode-hunter.toml": "require-reason = true\n",
+        },
+    )
+    ran = run("scan", ".", cwd=tree)
+    assert ran.status == 1
+    assert "a.py:1: gives no reason" in ran.err
+    write(tree, {"a.py": f"{PYTHON}  # hardcode-hunter: ignore[generic-password] seed\n"})
+    assert run("scan", ".", cwd=tree).status == 0
 
 
-def test_any_line_of_the_literal_counts(rules: RuleSet) -> None:
-    text = 'password = (\n    "tele"  # hardcode-hunter: ignore[generic-password]\n    "vision"\n)\n'
-    kept, hushed = run(text, "python", rules)
-    assert (len(kept), len(hushed)) == (0, 1)
+UNUSED = {
+    "nothing on its line": (
+        "x = 1  # hardcode-hunter: ignore[generic-password] x\n",
+        "there is nothing to ignore for generic-password",
+    ),
+    "one rule too many": (
+        f"{PYTHON}  # hardcode-hunter: ignore[generic-password, mail-password] x\n",
+        "there is nothing to ignore for mail-password",
+    ),
+    "for a whole file": ("# hardcode-hunter: ignore-file[*] x\nx = 1\n", "there is nothing to ignore for *"),
+    "without a rule": (f"{PYTHON}  # hardcode-hunter: ignore\n", "names no rule"),
+}
 
 
-def test_one_line_of_two(rules: RuleSet) -> None:
-    kept, hushed = run(f"{LINE}  # pragma: allowlist secret\n{LINE}\n", "python", rules)
-    assert ([f.line for f in kept], [f.line for f in hushed]) == ([2], [1])
+@pytest.mark.parametrize("case", UNUSED)
+def test_a_comment_of_ours_that_hushes_nothing_is_told_of(run: Run, tree: Path, case: str) -> None:
+    text, said = UNUSED[case]
+    write(tree, {"a.py": text})
+    ran = run("scan", ".", "--output", "json", cwd=tree)
+    assert f"a.py:1: {said}" in ran.err
+    assert [r["code"] for r in json.loads(ran.out)["remarks"]] == ["unused-comment"]
+    assert run("scan", ".", "--quiet", "--exit-zero", cwd=tree).err == ""
 
 
-def test_a_file_that_is_not_there_hushes_nothing(rules: RuleSet) -> None:
-    kept, _ = run(LINE + "\n", "python", rules)
-    outcome = suppress(kept, {})
-    assert (outcome.kept, outcome.hushed) == (kept, ())
-
-
-def test_nothing_but_the_mark_is_changed(rules: RuleSet) -> None:
-    from dataclasses import replace
-
-    kept, _ = run(LINE + "\n", "python", rules)
-    _, hushed = run(LINE + "  # gitleaks:allow\n", "python", rules)
-    assert replace(hushed[0], suppressed="") == kept[0]
-
-
-@pytest.mark.parametrize(
-    "text", ["'#" * 100_000, '"# noqa ' * 50_000, "# pragma: allowlist secret " * 20_000, "/*" * 100_000]
-)
-def test_long_lines_end(text: str, rules: RuleSet) -> None:
-    from hardcode_hunter import suppress as module
-
-    for language in PATHS:
-        list(module.comments(Source(PATHS[language], text.encode(), language)))
+def test_a_comment_that_is_needed_is_not_told_of(run: Run, tree: Path) -> None:
+    write(tree, {"a.py": f"{PYTHON}  # hardcode-hunter: ignore[generic-password] x\n"})
+    assert run("scan", ".", cwd=tree).err == ""
+    assert run("scan", ".", "--min-confidence", "high", "--ignore", "generic-password", cwd=tree).err == "", (
+        "needed, though not asked for today"
+    )

@@ -48,18 +48,27 @@ def commands() -> None:
 def _place(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     ours = [f for f in frames if "hardcode_hunter" in f.filename] or frames
-    return ", ".join(f"{f.filename.rpartition('hardcode_hunter')[2].lstrip('/')}:{f.lineno} {f.name}" for f in ours[-3:])
+    return ", ".join(
+        f"{f.filename.rpartition('hardcode_hunter')[2].lstrip('/')}:{f.lineno} {f.name}" for f in ours[-3:]
+    )
 
 
 def main() -> None:
     """Entry point. The one place where errors become messages and exit statuses."""
     try:
-        status = commands.main(standalone_mode=False)
+        status = commands.main(prog_name="hardcode-hunter", standalone_mode=False)
     except HardcodeHunterError as error:
         click.echo(f"error: {error}", err=True)
         status = error.exit_code
     except click.ClickException as error:
-        error.show()
+        if isinstance(error, click.exceptions.NoArgsIsHelpError):
+            error.show()
+        else:
+            context = getattr(error, "ctx", None)
+            click.echo(
+                f"error: {error.format_message()} (see {context.command_path if context else 'hardcode-hunter'} --help)",
+                err=True,
+            )
         status = 2
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted; nothing was left half written", err=True)
@@ -68,6 +77,9 @@ def main() -> None:
         status = 141
     except Exception as error:
         # the message of a foreign exception can quote what it choked on: say where it happened instead
-        click.echo(f"error: {type(error).__name__} at {_place(error)}; this is a defect of hardcode-hunter, please report it", err=True)
+        click.echo(
+            f"error: {type(error).__name__} at {_place(error)}; this is a defect of hardcode-hunter, please report it",
+            err=True,
+        )
         status = 2
     sys.exit(status if isinstance(status, int) else 0)

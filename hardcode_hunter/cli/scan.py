@@ -244,8 +244,8 @@ def not_empty(result: Scan, feed: discover.Feed, *, allow_empty: bool = False) -
             "no rule to look for is left; correct 'select', 'ignore' and 'default-rules', or --allow-empty"
         )
     if not result.files and not getattr(feed, "touched", 0):
-        what = "nothing has changed that could be scanned" if hasattr(feed, "touched") else "no file to scan"
-        raise UsageError(f"{what} in {result.root}; give what has some, or --allow-empty")
+        what = getattr(feed, "without", "no file to scan")
+        raise UsageError(f"{what} in {result.root}; give a path that has files to scan, or --allow-empty")
 
 
 def status(result: Scan, *, exit_zero: bool = False, fail_on: str = "any") -> int:

@@ -29,12 +29,6 @@ def message(finding: Finding) -> str:
     return printable(f"{finding.title}: {finding.reason}")
 
 
-def counts(scan: Scan) -> dict[Verdict, int]:
-    """Findings by verdict, in the order in which they matter; verdicts that none has are left out."""
-    found = Counter(f.verdict for f in scan.findings)
-    return {v: found[v] for v in (Verdict.MIGRATE, Verdict.REPORT, Verdict.TEST_VALUE) if found[v]}
-
-
 def credentials(scan: Scan) -> int:
     """How many different values the findings hold, test values aside."""
     return len({f.digest for f in scan.findings if f.verdict is not Verdict.TEST_VALUE})
@@ -42,13 +36,20 @@ def credentials(scan: Scan) -> int:
 
 def summary(scan: Scan) -> str:
     """The closing line: what was found, and what was not looked at."""
-    words = {Verdict.MIGRATE: "to migrate", Verdict.REPORT: "to look at", Verdict.TEST_VALUE: "in tests"}
-    parts = [f"{count} {words[verdict]}" for verdict, count in counts(scan).items()]
-    found = (
-        f"Found {plural(credentials(scan), 'credential')} in {plural(len(scan.findings), 'place')} ({', '.join(parts)})"
+    count = Counter(f.verdict for f in scan.findings)
+    real = len(scan.findings) - count[Verdict.TEST_VALUE]
+    parts = [
+        f"{count[v]} {words}"
+        for v, words in ((Verdict.MIGRATE, "to migrate"), (Verdict.REPORT, "to look at"))
+        if count[v]
+    ]
+    head = (
+        f"Found {plural(credentials(scan), 'credential')} in {plural(real, 'place')} ({', '.join(parts)})"
+        if real
+        else "No credentials found"
     )
-    head = found if scan.findings else "No credentials found"
-    return f"{head}{_hushed(scan)}. {plural(scan.files, 'file')}{_unread(scan)}, {plural(scan.rules, 'rule')}, {scan.seconds:.1f} s."
+    tests = f", {plural(count[Verdict.TEST_VALUE], 'test value')}" if count[Verdict.TEST_VALUE] else ""
+    return f"{head}{tests}{_hushed(scan)}. {plural(scan.files, 'file')}{_unread(scan)}, {plural(scan.rules, 'rule')}, {scan.seconds:.1f} s."
 
 
 def _hushed(scan: Scan) -> str:

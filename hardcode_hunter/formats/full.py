@@ -1,4 +1,4 @@
-"""For people: the line with its value masked, the reason, the value's other places, and what to do."""
+"""For people: the line with its value masked, the reason, the value's other places, and what to do. Test values get a line each."""
 
 from __future__ import annotations
 
@@ -6,14 +6,11 @@ from collections import defaultdict
 
 from hardcode_hunter.formats._style import style, tag
 from hardcode_hunter.formats._summary import place, printable, summary
+from hardcode_hunter.formats.concise import line
 from hardcode_hunter.model import Finding, Scan, Verdict
 from hardcode_hunter.plugins import Format
 
-ADVICE = {
-    Verdict.MIGRATE: "fix: hardcode-hunter plan",
-    Verdict.REPORT: "not rewritten: move it by hand",
-    Verdict.TEST_VALUE: "a test value: it fails no gate",
-}
+ADVICE = {Verdict.MIGRATE: "fix: hardcode-hunter plan", Verdict.REPORT: "not rewritten: move it by hand"}
 UNREMARKABLE = 6
 """Characters below which equal values are equal by chance too often to be told of."""
 
@@ -24,8 +21,11 @@ def render(scan: Scan) -> str:
     twins: defaultdict[str, list[Finding]] = defaultdict(list)
     for finding in (*scan.findings, *scan.suppressed):
         twins[finding.digest].append(finding)
-    blocks = [_block(finding, [t for t in twins[finding.digest] if t.id != finding.id]) for finding in scan.findings]
-    return "".join(f"{block}\n" for block in blocks) + f"{summary(scan)}\n{_hint(scan)}"
+    tests = [f for f in scan.findings if f.verdict is Verdict.TEST_VALUE]
+    others = [f for f in scan.findings if f.verdict is not Verdict.TEST_VALUE]
+    blocks = "".join(f"{_block(f, [t for t in twins[f.digest] if t.id != f.id])}\n" for f in others)
+    noted = "".join(f"{line(f)}\n" for f in tests) + "\n" if tests else ""
+    return f"{blocks}{noted}{summary(scan)}\n{_hint(others)}"
 
 
 def _block(finding: Finding, twins: list[Finding]) -> str:
@@ -56,10 +56,11 @@ def _frame(finding: Finding) -> list[str]:
     ]
 
 
-def _hint(scan: Scan) -> str:
+def _hint(findings: list[Finding]) -> str:
     """How to hush one, said once."""
-    rule = scan.findings[0].rule
-    return f"Not a credential? Say so in a comment on its line: hardcode-hunter: ignore[{rule}] reason\n"
+    if not findings:
+        return ""
+    return f"Not a credential? Say so in a comment on its line: hardcode-hunter: ignore[{findings[0].rule}] reason\n"
 
 
 FULL = Format("full", "source frame with the value masked, reason and advice", render, styled=True)

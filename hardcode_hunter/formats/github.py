@@ -5,7 +5,7 @@ GitHub shows ten of each level per step; the job summary (``github-summary``) ha
 
 from __future__ import annotations
 
-from hardcode_hunter.formats._summary import message
+from hardcode_hunter.formats._summary import message, printable
 from hardcode_hunter.model import Confidence, Finding, Scan, Verdict
 from hardcode_hunter.plugins import Format
 
@@ -28,7 +28,7 @@ def value(text: str) -> str:
 
 
 def annotation(finding: Finding) -> str:
-    place = f"file={value(finding.path)},line={max(finding.line, 1)},endLine={max(finding.end_line, finding.line, 1)}"
+    place = f"file={value(printable(finding.path))},line={max(finding.line, 1)},endLine={max(finding.end_line, finding.line, 1)}"
     column = (
         f",col={finding.column}" if finding.end_line <= finding.line else ""
     )  # GitHub takes columns within one line only
@@ -39,7 +39,7 @@ def annotation(finding: Finding) -> str:
 
 def render(scan: Scan) -> str:
     problems = (
-        f"::{'error' if p.fatal else 'warning'} file={value(p.path)},line={max(p.line, 1)},title=hardcode-hunter::{data(p.message)}"
+        f"::{'error' if p.fatal else 'warning'} file={value(printable(p.path))},line={max(p.line, 1)},title=hardcode-hunter::{data(p.message)}"
         for p in scan.problems
     )
     return "".join(f"{line}\n" for line in (*(annotation(f) for f in scan.findings), *problems))
