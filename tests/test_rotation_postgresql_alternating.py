@@ -61,7 +61,7 @@ def _master(login: RotatingLogin) -> str:
 def _session(login: RotatingLogin, credential: Mapping[str, Any] | None = None) -> Any:
     """A connection with that version's login, AWSCURRENT's when none is given."""
     credential = credential or login.value()
-    return login.postgres.connect(user=credential["username"], password=credential["password"])
+    return login.server.connect(user=credential["username"], password=credential["password"])
 
 
 def _ask(session: Any, statement: str) -> Any:
@@ -71,7 +71,7 @@ def _ask(session: Any, statement: str) -> Any:
 
 
 def _works(login: RotatingLogin, credential: Mapping[str, Any]) -> bool:
-    return login.postgres.accepts(credential["username"], credential["password"])
+    return login.server.accepts(credential["username"], credential["password"])
 
 
 # ---------------------------------------------------------------- a rotation
@@ -207,7 +207,7 @@ def test_both_logins_are_one_owner(alternating: NewLogin) -> None:
         assert _ask(session, "SELECT count(*) FROM notes") == [[swap + 1]]
         session.close()
         login.rotate()
-    owners = login.postgres.execute("SELECT DISTINCT tableowner FROM pg_tables WHERE tablename LIKE 'made_%'")
+    owners = login.server.execute("SELECT DISTINCT tableowner FROM pg_tables WHERE tablename LIKE 'made_%'")
     assert owners == [[login.username]]
     login.execute("DROP SCHEMA {login} CASCADE")
 
@@ -228,7 +228,8 @@ def test_the_first_logins_settings_hold_for_the_clone(alternating: NewLogin) -> 
     for name, value in SETTINGS.items():
         login.execute(f"ALTER ROLE {{login}} SET {name} TO {value}")
     login.execute("ALTER ROLE {login} IN DATABASE postgres SET application_name TO 'orders here'")
-    asked = ", ".join(f"current_setting({literal(name)})" for name in (*SETTINGS, "application_name"))
+    login.execute("ALTER ROLE {login} IN DATABASE template1 SET lock_timeout TO '9s'")
+    asked = ", ".join(f"current_setting({literal(name)})" for name in (*SETTINGS, "application_name", "lock_timeout"))
     seen = []
     for _ in range(3):
         session = _session(login)
@@ -245,11 +246,22 @@ def test_the_first_logins_settings_hold_for_the_clone(alternating: NewLogin) -> 
                 "it's; one\\two",
                 "pg_read_all_data",
                 "orders here",
+                "0",
                 "pg_read_all_data",
             ]
         ]
         * 3
     )
+
+
+def test_settings_of_the_master_do_not_stand_in_the_way(alternating: NewLogin) -> None:
+    login = alternating()
+    login.execute(f"GRANT pg_read_all_data TO {_master(login)}")
+    login.execute(f"ALTER ROLE {_master(login)} SET role TO pg_read_all_data")
+    login.execute(f"ALTER ROLE {_master(login)} SET default_transaction_read_only TO on")
+    for _ in range(2):
+        login.rotate()
+        assert _works(login, login.value())
 
 
 def test_a_setting_that_the_master_may_not_copy_is_told(alternating: NewLogin) -> None:
