@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import click
@@ -16,7 +17,9 @@ from hardcode_hunter.model import Verification
 
 @click.command()
 @click.argument("path", default=".", type=click.Path(path_type=Path, exists=True, file_okay=False))
-@click.option("--history", is_flag=True, help="Search every commit too: first and last, how many, and whether a remote has it.")
+@click.option(
+    "--history", is_flag=True, help="Search every commit too: first and last, how many, and whether a remote has it."
+)
 @click.option("--output", type=click.Choice(["text", "json"]), default="text", help="How to print.")
 @click.option("--isolated", is_flag=True, help="Ignore all configuration files.")
 def verify(path: Path, history: bool, output: str, isolated: bool) -> int:
@@ -37,17 +40,36 @@ def verify(path: Path, history: bool, output: str, isolated: bool) -> int:
 
 def _row(result: Verification) -> dict[str, object]:
     left = [{"code": x.code, "path": x.path, "line": x.line, "secret": x.secret, "what": x.what} for x in result.left]
-    listed = [{"path": c.path, "line": c.line, "secret": c.secret, "key": c.key, "encoding": c.encoding} for c in result.listed]
-    history = [{"path": e.path, "secret": e.secret, "key": e.key, "commits": e.commits, "first": e.first, "last": e.last, "remote": e.remote} for e in result.history]
-    rest = {"history": history, "unknown": [str(one) for one in result.unknown], "exposed": list(result.exposed), "files": result.files}
+    listed = [
+        {"path": c.path, "line": c.line, "secret": c.secret, "key": c.key, "encoding": c.encoding}
+        for c in result.listed
+    ]
+    history = [
+        {
+            "path": e.path,
+            "secret": e.secret,
+            "key": e.key,
+            "commits": e.commits,
+            "first": e.first,
+            "last": e.last,
+            "remote": e.remote,
+        }
+        for e in result.history
+    ]
+    rest = {
+        "history": history,
+        "unknown": [str(one) for one in result.unknown],
+        "exposed": list(result.exposed),
+        "files": result.files,
+    }
     return {"version": 1, "complete": result.complete, "left": left, "listed": listed, **rest}
 
 
 def _show(result: Verification) -> None:
     for one in result.left:
         _screen.say(str(one))
-    for what in result.unknown:
-        _screen.say(f"could not be checked: {what}")
+    for what, times in Counter(str(one) for one in result.unknown).items():
+        _screen.say(f"could not be checked: {what}" + (f" ({times} secrets)" if times > 1 else ""))
     if result.listed:
         _screen.say(f"{plural(len(result.listed), 'place')} hold a value that is too common to tell (not counted):")
         for copy in result.listed[:20]:
@@ -55,8 +77,12 @@ def _show(result: Verification) -> None:
     for place in result.history:
         _screen.say(str(place))
     if result.history:
-        _screen.say("Rewriting history does not un-leak a value: whoever has a copy keeps it. Rotate or renew it first.")
+        _screen.say(
+            "Rewriting history does not un-leak a value: whoever has a copy keeps it. Rotate or renew it first."
+        )
     if result.exposed:
-        _screen.say(f"Known to everyone who has the history until renewed where it was issued: {', '.join(result.exposed)}")
+        _screen.say(
+            f"Known to everyone who has the history until renewed where it was issued: {', '.join(result.exposed)}"
+        )
     verdict = "Complete: nothing is left" if result.complete else f"{plural(len(result.left), 'thing')} left to do"
     _screen.say(f"{verdict}. {plural(result.files, 'file')} searched.")
