@@ -255,13 +255,19 @@ def _rotation(kind: Kind, finding: Finding, keys: set[str], rotations: Mapping[s
         return RotationChoice("none", f"nothing to rotate: the home is {finding.home.value}")
     if kind in NEVER_ROTATED:
         return RotationChoice("none", NEVER_ROTATED[kind])
-    rotation = rotations.get(finding.rotation)
+    rotation = rotations.get(finding.rotation) or _serving(kind, finding.engine, rotations)
     if rotation is None:
         return RotationChoice("none", "no rotation function for it: revoke and renew it where it was issued, then store the new value")
     missing = [key for key in rotation.required_keys if key not in keys]
     if missing:
         return RotationChoice("none", f"{rotation.name} needs {', '.join(missing)} in the secret: add them as constants and set the name")
     return RotationChoice(rotation.name, rotation.title)
+
+
+def _serving(kind: Kind, engine: str, rotations: Mapping[str, Rotation]) -> Rotation | None:
+    """The rotation for a rule that leaves it to the engine: one that needs no second login."""
+    serving = (r for r in rotations.values() if r.users == "single" and engine in r.engines)
+    return next(serving, None) if kind is Kind.DATABASE and engine else None
 
 
 def _consumers(findings: Sequence[Finding], sources: Mapping[str, Source]) -> tuple[Consumer, ...]:

@@ -23,7 +23,8 @@ class Language:
     ``recognises(path, data)`` decides among languages that claim the same suffix; the highest ``priority`` that
     recognises the file wins. ``rewrite`` is ``None`` for languages that are only reported. It is called once for all files: it gets
     *every* file of the language below the root, with findings or not (a variable's uses stand in other files than its value), and answers
-    with a :class:`Rewrite` for each file that a replacement names or an edit touches.
+    with a :class:`Rewrite` for each file that a replacement names or an edit touches. ``passes_on`` tells whether a file in which the
+    first pass found nothing can still give a value to a name that other files use.
     """
 
     name: str
@@ -31,8 +32,10 @@ class Language:
     candidates: Callable[[Source, Hits], Extraction]
     suffixes: tuple[str, ...] = ()
     filenames: tuple[str, ...] = ()
+    patterns: tuple[str, ...] = ()  # globs over the lower-case file name
     recognises: Callable[[str, bytes], bool] | None = None
     rewrite: Callable[[Mapping[str, Source], Sequence[Replacement], Rewriting], Mapping[str, Rewrite]] | None = None
+    passes_on: Callable[[str, bytes], bool] | None = None
     priority: int = 0
 
 
@@ -88,7 +91,8 @@ class Rotation:
     """A rotation Lambda that is emitted verbatim.
 
     ``directory`` lies beside the module in ``rotations/``; ``handler`` is ``file.function``; ``requirements`` are pinned, pure-Python
-    distributions that the deployment package carries. ``required_keys`` must be in the secret's JSON.
+    distributions that the deployment package carries. ``required_keys`` must be in the secret's JSON. ``parts`` are files of
+    ``rotations/parts`` that the package holds too; ``supplied`` are files that a person writes.
     """
 
     name: str
@@ -101,6 +105,8 @@ class Rotation:
     iam_actions: tuple[str, ...]
     exclude_characters: str = ""
     requirements: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
+    supplied: tuple[str, ...] = ()
 
 
 T = TypeVar("T")

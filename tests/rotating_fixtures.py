@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
+from tests.embedded import mariadb as mysql
 from tests.embedded.aws import EmbeddedAws
+from tests.embedded.mariadb import EmbeddedMariaDB
 from tests.embedded.postgres import EmbeddedPostgres, identifier, literal
 from tests.rotating_login import Document, Recorder, RotatingLogin
 
@@ -33,28 +35,49 @@ def watched(monkeypatch: pytest.MonkeyPatch, aws: EmbeddedAws, recorder: Recorde
     monkeypatch.setenv("SECRETS_MANAGER_ENDPOINT", aws.endpoint_url)
 
     def watch(function: ModuleType) -> None:
-        function.secrets_manager.cache_clear()
-        function.secrets_manager().meta.events.register(
+        client = function.handler.__globals__.get("secrets_manager") or sys.modules["rotation_steps"].secrets_manager
+        client.cache_clear()
+        client().meta.events.register(
             "after-call.secretsmanager", lambda model, **_: recorder.saw(f"secretsmanager:{model.name}")
         )
-
-        home = sys.modules[function.log_in.__module__]
-
-        class Watched(home.Connection):  # type: ignore[name-defined, misc]
-            def __init__(self, **options: Any) -> None:
-                super().__init__(**options)
-                self.who = options["user"]
-                recorder.saw("log in")
-
-            def run(self, sql: str, *args: Any, **options: Any) -> Any:
-                rows = super().run(sql, *args, **options)
-                recorder.statements.append((self.who, sql))
-                recorder.saw(re.sub('"(?:[^"]|"")*"', "…", sql.split(" PASSWORD ")[0]))  # without names of roles
-                return rows
-
-        monkeypatch.setattr(home, "Connection", Watched)
+        if hasattr(function, "log_in"):
+            home = sys.modules[function.log_in.__module__]
+            monkeypatch.setattr(home, "Connection", _watching(home.Connection, recorder))
 
     return watch
+
+
+def _watching(connection: Any, recorder: Recorder) -> Any:
+    """The driver's class, telling ``recorder`` of each login and statement."""
+
+    class Watched(connection):  # type: ignore[misc]
+        def __init__(self, **options: Any) -> None:
+            self.who = ""  # what the driver itself does at a login is no statement of ours
+            super().__init__(**options)
+            self.who = options["user"]
+            recorder.saw("log in")
+
+        def ran(self, sql: str) -> None:
+            if self.who:
+                recorder.statements.append((self.who, sql))
+                recorder.saw(_shape(sql))
+
+        def run(self, sql: str, *args: Any, **options: Any) -> Any:  # pg8000
+            rows = super().run(sql, *args, **options)
+            self.ran(sql)
+            return rows
+
+        def query(self, sql: Any, unbuffered: bool = False) -> Any:  # PyMySQL
+            rows = super().query(sql, unbuffered)
+            self.ran(sql if isinstance(sql, str) else sql.decode())
+            return rows
+
+    return Watched
+
+
+def _shape(sql: str) -> str:
+    """The statement without names and passwords."""
+    return re.sub("[\"`](?:[^\"`]|\"\"|``)*[\"`]|'(?:[^'\\\\]|''|\\\\.)*'", "…", sql.split(" PASSWORD '")[0])
 
 
 @pytest.fixture(scope="session")
@@ -97,4 +120,33 @@ def new_login(
         if cursor.fetchall():
             cursor.execute(f"DROP OWNED BY {identifier(role)}")
             cursor.execute(f"DROP ROLE {identifier(role)}")
+    admin.close()
+
+
+@pytest.fixture
+def new_account(
+    aws: EmbeddedAws, mariadb: EmbeddedMariaDB, recorder: Recorder
+) -> Iterator[Callable[..., RotatingLogin]]:
+    """``new_account(function, username, password, form)``: the account, its secret in that form, rotation enabled."""
+    secrets, accounts, admin = aws.client("secretsmanager"), list[str](), mariadb.connect()
+
+    def create(
+        function: ModuleType, username: str = "", password: str = "", form: Callable[[Document], Document] = dict
+    ) -> RotatingLogin:
+        username = username or f"orders_{uuid.uuid4().hex[:8]}"
+        password = password or uuid.uuid4().hex
+        name = mysql.account(username)
+        admin.cursor().execute(f"CREATE USER {name} IDENTIFIED BY {mysql.literal(password)}")
+        accounts.append(username)
+        document = {
+            "engine": "mariadb", "host": mariadb.host, "port": mariadb.port, "username": username, "password": password,
+            "ssl": False,
+        }  # fmt: skip
+        arn = secrets.create_secret(Name=uuid.uuid4().hex, SecretString=json.dumps(form(document)))["ARN"]
+        aws.enable_rotation(arn)
+        return RotatingLogin(function, recorder, aws, mariadb, admin, secrets, arn, username, mysql.account)
+
+    yield create
+    for name in (name for created in reversed(accounts) for name in (f"{created}_clone", created)):
+        admin.cursor().execute(f"DROP USER IF EXISTS {mysql.account(name)}")
     admin.close()

@@ -1,4 +1,4 @@
-"""A PostgreSQL login whose password is kept in Secrets Manager, and the emitted Lambda that rotates it.
+"""A login whose password is kept in Secrets Manager, and the emitted Lambda that rotates it.
 
 The function runs from the files that ``generate`` emits, in a directory of their own. A crash is an exception that no
 ``except Exception`` catches, as no handler outlives its process.
@@ -11,15 +11,16 @@ import json
 import sys
 import traceback
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Protocol
 
 from hardcode_hunter.plugins import Rotation, load
 from hardcode_hunter.rotations import sources
 from tests.embedded.aws import EmbeddedAws
-from tests.embedded.postgres import EmbeddedPostgres, identifier
+from tests.embedded.postgres import identifier
 
 Document = dict[str, Any]
 STEPS = ("createSecret", "setSecret", "testSecret", "finishSecret")
@@ -49,22 +50,38 @@ class Recorder:
         return {event for event in self.events if event.startswith("secretsmanager:")}
 
 
+class Server(Protocol):
+    """A real server on loopback."""
+
+    @property
+    def host(self) -> str: ...
+    @property
+    def port(self) -> int: ...
+    @property
+    def password(self) -> str: ...
+    def accepts(self, user: str, password: str) -> bool: ...
+    def change_password(self, user: str, password: str) -> None: ...
+    def connect(self, *, user: str = ..., password: str | None = ...) -> Any: ...
+    def execute(self, statement: str) -> list[list[Any]]: ...
+
+
 @dataclass
 class RotatingLogin:
-    """A role of the server, its secret, and the function under test."""
+    """A login of the server, its secret, and the function under test."""
 
     function: ModuleType
     recorder: Recorder
     aws: EmbeddedAws
-    postgres: EmbeddedPostgres
+    server: Server
     admin: Any  # a superuser's session
     secrets: Any  # a client that the recorder doesn't see
     arn: str
     username: str
+    quoted: Callable[[str], str] = identifier
 
     def execute(self, statement: str) -> None:
-        """Run ``statement`` as superuser; ``{login}`` in it is the role's name, quoted."""
-        self.admin.cursor().execute(statement.replace("{login}", identifier(self.username)))
+        """Run ``statement`` as superuser; ``{login}`` in it is the login's name, quoted."""
+        self.admin.cursor().execute(statement.replace("{login}", self.quoted(self.username)))
 
     def begin(self) -> str:
         """The state before createSecret; the token of the new rotation."""
@@ -98,7 +115,7 @@ class RotatingLogin:
         self.secrets.put_secret_value(SecretId=self.arn, SecretString=value, VersionStages=[stage], **version)
 
     def accepts(self, password: str) -> bool:
-        return self.postgres.accepts(self.username, password)
+        return self.server.accepts(self.username, password)
 
     def finished(self, token: str, old: str) -> bool:
         """Whether the rotation ended as it must: two labels and no third, the new password in and the old one out."""

@@ -40,7 +40,7 @@ def login(new_login: NewLogin, function: ModuleType) -> RotatingLogin:
 
 
 def test_ten_rotations_leave_two_labels_and_only_the_newest_password(login: RotatingLogin) -> None:
-    session = login.postgres.connect(user=login.username, password=login.value()["password"])
+    session = login.server.connect(user=login.username, password=login.value()["password"])
     unchanged = {key: value for key, value in login.value().items() if key != "password"}
     used = {login.value()["password"]}
     for _ in range(10):
@@ -99,7 +99,7 @@ def test_the_test_of_a_new_configuration_changes_nothing(login: RotatingLogin, v
     if value == "none":
         login.rotate(token)
         assert login.finished(token, before["password"])
-    login.postgres.change_password(login.username, uuid.uuid4().hex)
+    login.server.change_password(login.username, uuid.uuid4().hex)
     with pytest.raises(ValueError, match="refuses the password"):
         login.step("testSecret", login.begin() if value == "none" else token)
 
@@ -162,15 +162,15 @@ def test_the_previous_password_is_a_way_in(login: RotatingLogin) -> None:
     first = login.value()["password"]
     login.rotate()
     current = login.value()["password"]
-    login.postgres.change_password(login.username, first)  # the server was restored from a backup
+    login.server.change_password(login.username, first)  # the server was restored from a backup
     token = login.rotate()
     assert login.finished(token, current)
 
 
 def test_an_orphaned_password_is_told_and_changes_nothing(login: RotatingLogin) -> None:
     """Another token after a crash: the server has a password that no labelled version of the login holds."""
-    login.postgres.change_password(login.username, uuid.uuid4().hex)
-    login.put(stage="AWSPREVIOUS", username="postgres", password=login.postgres.password)
+    login.server.change_password(login.username, uuid.uuid4().hex)
+    login.put(stage="AWSPREVIOUS", username="postgres", password=login.server.password)
     token = login.begin()
     login.step("createSecret", token)
     before = login.stages()
@@ -236,7 +236,7 @@ def test_a_pending_version_of_another_login_is_refused_before_any_connection(
 ) -> None:
     token, before = login.begin(), login.value()
     other = {"username": "postgres", "host": "localhost", "port": 1}[key]
-    login.put(token, "AWSPENDING", **{key: other}, password=login.postgres.password)
+    login.put(token, "AWSPENDING", **{key: other}, password=login.server.password)
     with pytest.raises(ValueError, match="another username, host or port"):
         login.step(step, token)
     assert login.value() == before

@@ -52,7 +52,7 @@ def test_the_actions_are_exactly_the_calls(new_login: NewLogin, function: Module
     login.step("testSecret", login.begin())
     for _ in range(2):
         login.rotate(next(iter(v for v, labels in login.stages().items() if "AWSPENDING" in labels), ""))
-    login.postgres.change_password(login.username, login.value("AWSPREVIOUS")["password"])
+    login.server.change_password(login.username, login.value("AWSPREVIOUS")["password"])
     login.rotate()
     assert recorder.operations() == set(ROTATION.iam_actions)
 
@@ -65,8 +65,8 @@ def _with_master(new_login: NewLogin, function: ModuleType, **keys: object) -> R
         function, form=lambda d: {key: value for key, value in {**d, **keys}.items() if value is not None}
     )
     login = new_login(function, form=lambda d: {**d, "masterarn": master.arn})
-    login.postgres.execute(f"ALTER ROLE {identifier(master.username)} CREATEROLE")
-    login.postgres.execute(f"GRANT {identifier(login.username)} TO {identifier(master.username)} WITH ADMIN OPTION")
+    login.server.execute(f"ALTER ROLE {identifier(master.username)} CREATEROLE")
+    login.server.execute(f"GRANT {identifier(login.username)} TO {identifier(master.username)} WITH ADMIN OPTION")
     return login
 
 
@@ -85,7 +85,7 @@ def test_a_master_is_of_no_use_to_whoever_does_not_know_the_password(new_login: 
     login.put(password="a guess")
     token = login.begin()
     login.step("createSecret", token)
-    login.postgres.change_password(login.username, uuid.uuid4().hex)
+    login.server.change_password(login.username, uuid.uuid4().hex)
     with pytest.raises(ValueError, match="refuses the passwords"):
         login.step("setSecret", token)
     assert not login.accepts(password) and not login.recorder.statements
@@ -144,8 +144,8 @@ SETTINGS = {
 @pytest.mark.parametrize("setting", SETTINGS)
 def test_settings_of_the_role_do_not_stand_in_the_way(login: RotatingLogin, setting: str) -> None:
     name = identifier(login.username)
-    login.postgres.execute(f"GRANT pg_read_all_data TO {name}")
-    login.postgres.execute(SETTINGS[setting].format(login=name))
+    login.server.execute(f"GRANT pg_read_all_data TO {name}")
+    login.server.execute(SETTINGS[setting].format(login=name))
     old = login.value()["password"]
     assert login.finished(login.rotate(), old)
 
@@ -167,11 +167,11 @@ def test_the_verifier_is_what_the_server_itself_would_store(
 
 def test_a_server_that_stores_md5_is_given_md5(login: RotatingLogin) -> None:
     """Its clients may know nothing newer. The test server admits SCRAM alone, so only what it stored is looked at."""
-    login.postgres.execute(f"ALTER ROLE {identifier(login.username)} SET password_encryption TO 'md5'")
+    login.server.execute(f"ALTER ROLE {identifier(login.username)} SET password_encryption TO 'md5'")
     token = login.begin()
     login.step("createSecret", token)
     login.step("setSecret", token)
-    [[stored]] = login.postgres.execute(f"SELECT rolpassword FROM pg_authid WHERE rolname = {literal(login.username)}")
+    [[stored]] = login.server.execute(f"SELECT rolpassword FROM pg_authid WHERE rolname = {literal(login.username)}")
     assert stored == login.function.password_verifier(login.username, login.value("AWSPENDING")["password"], "md5")
 
 
@@ -182,12 +182,12 @@ def test_no_password_in_logs_nor_in_the_servers(login: RotatingLogin, caplog: py
     caplog.set_level(logging.DEBUG)
     for name in ("boto3", "botocore", "urllib3"):
         assert not logging.getLogger(f"{name}.any").isEnabledFor(logging.DEBUG)
-    login.postgres.execute(f"ALTER ROLE {identifier(login.username)} SET log_statement TO 'all'")
+    login.server.execute(f"ALTER ROLE {identifier(login.username)} SET log_statement TO 'all'")
     passwords = {login.value()["password"]}
     for _ in range(2):
         login.rotate()
         passwords.add(login.value()["password"])
-    [[data]] = login.postgres.execute("SHOW data_directory")
+    [[data]] = login.server.execute("SHOW data_directory")
     servers = Path(data).with_name("log").read_text(errors="replace")
     assert re.search(r"ALTER ROLE .* PASSWORD 'SCRAM-SHA-256\$4096:", servers)
     assert login.arn in caplog.text
@@ -195,7 +195,7 @@ def test_no_password_in_logs_nor_in_the_servers(login: RotatingLogin, caplog: py
 
 
 def _refused(login: RotatingLogin, new_login: NewLogin) -> None:
-    login.postgres.change_password(login.username, uuid.uuid4().hex)
+    login.server.change_password(login.username, uuid.uuid4().hex)
     login.put(stage="AWSPREVIOUS", password="hunter-orders-2018")
 
 

@@ -61,7 +61,7 @@ def _master(login: RotatingLogin) -> str:
 def _session(login: RotatingLogin, credential: Mapping[str, Any] | None = None) -> Any:
     """A connection with that version's login, AWSCURRENT's when none is given."""
     credential = credential or login.value()
-    return login.postgres.connect(user=credential["username"], password=credential["password"])
+    return login.server.connect(user=credential["username"], password=credential["password"])
 
 
 def _ask(session: Any, statement: str) -> Any:
@@ -71,7 +71,7 @@ def _ask(session: Any, statement: str) -> Any:
 
 
 def _works(login: RotatingLogin, credential: Mapping[str, Any]) -> bool:
-    return login.postgres.accepts(credential["username"], credential["password"])
+    return login.server.accepts(credential["username"], credential["password"])
 
 
 # ---------------------------------------------------------------- a rotation
@@ -207,7 +207,7 @@ def test_both_logins_are_one_owner(alternating: NewLogin) -> None:
         assert _ask(session, "SELECT count(*) FROM notes") == [[swap + 1]]
         session.close()
         login.rotate()
-    owners = login.postgres.execute("SELECT DISTINCT tableowner FROM pg_tables WHERE tablename LIKE 'made_%'")
+    owners = login.server.execute("SELECT DISTINCT tableowner FROM pg_tables WHERE tablename LIKE 'made_%'")
     assert owners == [[login.username]]
     login.execute("DROP SCHEMA {login} CASCADE")
 

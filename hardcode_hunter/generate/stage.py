@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import resources
 
+from hardcode_hunter import rotations
 from hardcode_hunter.errors import UsageError
 from hardcode_hunter.generate import cloudformation, rollout, terraform, wanted
 from hardcode_hunter.generate.wanted import Stack
@@ -84,15 +84,9 @@ def _files(plan: Plan, stack: Stack) -> Mapping[str, bytes]:
 
 def _sources(rotation: Rotation) -> Mapping[str, bytes]:
     """The rotation function's own files, as they lie in the package, and the list of what it needs beside them."""
-    folder = resources.files("hardcode_hunter.rotations").joinpath(rotation.directory)
-    found = {
-        e.name: e.read_bytes()
-        for e in folder.iterdir()
-        if e.is_file() and e.name.endswith((".py", ".txt", ".pem")) and e.name != "__init__.py"
-    }
+    found = rotations.sources(rotation)
     if f"{rotation.handler.partition('.')[0]}.py" not in found:
         raise UsageError(
             f"the rotation '{rotation.name}' has no {rotation.handler.partition('.')[0]}.py in its folder: install hardcode-hunter again"
         )
-    found.setdefault("requirements.txt", "".join(f"{r}\n" for r in rotation.requirements).encode())
     return found

@@ -11,6 +11,7 @@ import pytest
 
 from tests.embedded import Absent
 from tests.embedded.aws import EmbeddedAws, embedded_aws
+from tests.embedded.mariadb import EmbeddedMariaDB, embedded_mariadb
 from tests.embedded.postgres import EmbeddedPostgres, embedded_postgres
 from tests.embedded.shop_credentials import ShopCredentials, shop_credentials
 
@@ -34,6 +35,16 @@ def postgres() -> Iterator[EmbeddedPostgres]:
     try:
         server = embedded_postgres()
         with server as running:
+            yield running
+    except Absent as absent:
+        pytest.skip(f"ABSENT: {absent}")
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[EmbeddedMariaDB]:
+    """A MariaDB server, shared: a test makes its own accounts and databases. Skips, with the reason, without one."""
+    try:
+        with embedded_mariadb() as running:
             yield running
     except Absent as absent:
         pytest.skip(f"ABSENT: {absent}")

@@ -206,7 +206,7 @@ def _running(
 ) -> Iterator[EmbeddedPostgres]:
     """Start on a free port. Between finding the port and using it another process may take it: then try the next."""
     for attempt in range(1, _PORT_ATTEMPTS + 1):
-        port = _free_port()
+        port = free_port()
         with open(directory / "log", "w+", errors="replace") as log:
             process = subprocess.Popen(
                 _command(programs, directory / "data", port),
@@ -250,7 +250,8 @@ def _command(programs: Path, data: Path, port: int) -> list[str]:
     return ["/bin/sh", "-c", _TIED_TO_US, "sh", str(programs / "postgres"), "-D", str(data), *options]
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of 127.0.0.1 that was free a moment ago."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
