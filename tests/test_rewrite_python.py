@@ -49,6 +49,7 @@ class Case:
     after: bytes
     credentials: tuple[dict[str, Any], ...]
     tiers: frozenset[str]
+    private: frozenset[str] = frozenset()  # constants that nothing else in the tree mentions
 
     @property
     def retriever(self) -> Retriever:
@@ -60,13 +61,9 @@ def _case(folder: Path) -> Case:
     before = (folder / "before.py").read_bytes()
     after = folder / "after.py"
     name = f"{folder.parent.name}/{folder.name}"
-    return Case(
-        name,
-        before,
-        after.read_bytes() if after.exists() else before,
-        tuple(document["credentials"]),
-        frozenset(document.get("tiers", ["safe"])),
-    )
+    tiers, private = frozenset(document.get("tiers", ["safe"])), frozenset(document.get("private", []))
+    changed = after.read_bytes() if after.exists() else before
+    return Case(name, before, changed, tuple(document["credentials"]), tiers, private)
 
 
 CASES = [
@@ -160,7 +157,7 @@ def _rewriting(case: Case, rows: list[Replacement]) -> Rewriting:
 def _rewritten(case: Case, layout: Callable[[bytes], bytes]) -> tuple[Rewrite, bytes, bytes, list[Replacement]]:
     data = layout(case.before)
     rows = _replacements(case, layout)
-    result = rewrite(Source(PATH, data, "python"), rows, _rewriting(case, rows))
+    result = rewrite(Source(PATH, data, "python"), rows, _rewriting(case, rows), case.private)
     return result, data, result.change.result(data) if result.change else data, rows
 
 

@@ -149,6 +149,29 @@ def test_a_lambda_handler_that_has_powertools_uses_them() -> None:
     assert b"from secret_store import get_secret" in after["app.py"]
 
 
+CONSTANT = b"PASSWORD = " + LITERAL + b"\n\n\ndef connect():\n    return driver(PASSWORD)\n"
+
+
+@pytest.mark.parametrize(
+    ("others", "moves"),
+    [
+        ({}, True),
+        ({"other.py": b"import app\nprint(app.connect())\n"}, True),
+        ({"other.py": b"from app import PASSWORD\n"}, False),
+        ({"other.py": b"import app\nprint(app.PASSWORD)\n"}, False),
+        ({"other.py": b"monkeypatch.setattr('app.PASSWORD', 'x')\n"}, False),
+        ({"other.py": b"PASSWORDS = 1\n"}, True),
+        ({"wsgi.py": b"flask_app.config.from_object('app')\n"}, False),
+        ({"wsgi.py": b"flask_app.config.from_object('settings')\n"}, True),
+    ],
+)
+def test_constant_moves_into_functions_where_nothing_else_mentions_it(others: Mapping[str, bytes], moves: bool) -> None:
+    after, _, (_, skips, _) = _run({"app.py": CONSTANT, **others})
+    assert skips == ()
+    assert (b'driver(get_secret("shop-db", "password"))' in after["app.py"]) == moves
+    assert (b"PASSWORD = get_secret(" in after["app.py"]) != moves
+
+
 def test_nothing_is_silent() -> None:
     """A file that is gone and a language without a rewriter are skips."""
     data = b"x: " + LITERAL

@@ -12,12 +12,9 @@ from hardcode_hunter.plugins import Language, Rewriting
 def _rewrite(
     sources: Mapping[str, Source], replacements: Sequence[Replacement], rewriting: Rewriting
 ) -> Mapping[str, Rewrite]:
-    from hardcode_hunter.languages.python.rewrite import rewrite
+    from hardcode_hunter.languages.python.rewrite import rewrite_tree
 
-    by_path: dict[str, list[Replacement]] = {}
-    for row in replacements:
-        by_path.setdefault(row.path, []).append(row)
-    return {path: rewrite(sources[path], rows, rewriting) for path, rows in sorted(by_path.items())}
+    return rewrite_tree(sources, replacements, rewriting)
 
 
 PYTHON = Language(

@@ -32,6 +32,16 @@ Skips = dict[str, Unchanged]  # by finding
 
 
 @dataclass(frozen=True, slots=True)
+class _Job:
+    """One file, and what its rewrite may know."""
+
+    tree: Tree
+    path: str
+    rewriting: Rewriting
+    private: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class _Result:
     """A candidate for the file's change: what is applied, and what it makes."""
 
@@ -61,14 +71,22 @@ class Applying(cst.CSTTransformer):
         return updated_node
 
 
-def rewrite(source: Source, replacements: Sequence[Replacement], rewriting: Rewriting) -> Rewrite:
-    """What can be changed in ``source`` and proven; every replacement is in the change or in a skip."""
+def rewrite(
+    source: Source,
+    replacements: Sequence[Replacement],
+    rewriting: Rewriting,
+    private: frozenset[str] = frozenset(),
+) -> Rewrite:
+    """What can be changed in ``source`` and proven; every replacement is in the change or in a skip.
+
+    ``private`` are constants that nothing else in the tree mentions: their reads may move to where they are used.
+    """
     try:
         tree = opened(source.data)
     except Unchanged as refusal:
         return Rewrite(skips=_skips(source, replacements, dict.fromkeys((r.finding for r in replacements), refusal)))
     skips: Skips = {}
-    result = _settled(tree, source.path, replacements, rewriting, skips)
+    result = _settled(_Job(tree, source.path, rewriting, private), replacements, skips)
     if result is None or not result.operations:
         return Rewrite(skips=_skips(source, replacements, skips))
     change = Change(source.path, content_hash(source.data), result.edits)
@@ -76,30 +94,28 @@ def rewrite(source: Source, replacements: Sequence[Replacement], rewriting: Rewr
     return Rewrite(change, _skips(source, replacements, skips), rewriting.retriever.requirements if needs else ())
 
 
-def _settled(
-    tree: Tree, path: str, replacements: Sequence[Replacement], rewriting: Rewriting, skips: Skips
-) -> _Result | None:
+def _settled(job: _Job, replacements: Sequence[Replacement], skips: Skips) -> _Result | None:
     """The largest change that passes its proofs: what fails alone is skipped, what fails only together is skipped whole."""
-    places = _places(tree, replacements, skips)
+    places = _places(job.tree, replacements, skips)
     while True:
         rows = [row for row in replacements if row.finding not in skips]
-        operations = _planned(tree, path, rows, places, rewriting, skips)
+        operations = _planned(job, rows, places, skips)
         if not operations:
             return None
         if any(row.finding in skips for row in rows):
             continue  # the others are planned anew, without those that just dropped out
         try:
-            return _proven(tree, path, operations, rewriting)
+            return _proven(job, operations)
         except Unchanged as failure:
-            alone = _failing_alone(tree, path, operations, rewriting)
+            alone = _failing_alone(job, operations)
             skips |= alone or {finding: failure for o in operations for finding in o.findings}
 
 
-def _failing_alone(tree: Tree, path: str, operations: Sequence[Operation], rewriting: Rewriting) -> Skips:
+def _failing_alone(job: _Job, operations: Sequence[Operation]) -> Skips:
     failed: Skips = {}
     for operation in operations if len(operations) > 1 else ():
         try:
-            _proven(tree, path, [operation], rewriting)
+            _proven(job, [operation])
         except Unchanged as failure:
             failed |= dict.fromkeys(operation.findings, failure)
     return failed
@@ -124,27 +140,36 @@ def _places(tree: Tree, replacements: Sequence[Replacement], skips: Skips) -> Ma
     return places
 
 
-def _planned(
-    tree: Tree, path: str, rows: Sequence[Replacement], places: Mapping[str, Place], rewriting: Rewriting, skips: Skips
-) -> list[Operation]:
-    bench = Workbench(path, tree, Names.of(tree.syntax, tree.layout), rewriting)
+def _planned(job: _Job, rows: Sequence[Replacement], places: Mapping[str, Place], skips: Skips) -> list[Operation]:
+    names = Names.of(job.tree.syntax, job.tree.layout)
+    bench = Workbench(job.path, job.tree, names, job.rewriting, job.private)
     groups: dict[Span, list[Replacement]] = {}
     for row in sorted(rows, key=lambda r: (r.span, r.key)):
         groups.setdefault(row.span, []).append(row)
     operations: list[Operation] = []
     for group in groups.values():
         try:
-            operation = _checked(bench, planner.plan(bench, places[group[0].finding], group), group, rewriting)
-            _join(operations, operation)
+            _join(operations, _operation(bench, places[group[0].finding], group))
         except Unchanged as refusal:
             skips.update({row.finding: refusal for row in group})
     return operations
 
 
-def _checked(bench: Workbench, operation: Operation, rows: Sequence[Replacement], rewriting: Rewriting) -> Operation:
+def _operation(bench: Workbench, place: Place, rows: Sequence[Replacement]) -> Operation:
+    """The operation with its own proofs done. A constant whose uses can't take the read stays a constant."""
+    try:
+        return _checked(bench, planner.plan(bench, place, rows), rows)
+    except Unchanged:
+        if rows[0].symbol not in bench.private:
+            raise
+        bench.private -= {rows[0].symbol}
+        return _checked(bench, planner.plan(bench, place, rows), rows)
+
+
+def _checked(bench: Workbench, operation: Operation, rows: Sequence[Replacement]) -> Operation:
     """The operation, if its tier is wanted and its own proofs hold."""
-    asked = next((row for row in rows if row.tier.value not in rewriting.tiers), None)
-    if asked or operation.tier.value not in rewriting.tiers:
+    tiers = bench.rewriting.tiers
+    if operation.tier.value not in tiers or any(row.tier.value not in tiers for row in rows):
         raise Unchanged("needs-review", reason=operation.reason or "the plan marks this place for a review")
     if operation.imports and operation.statement < imports.first_place(bench.tree.module):
         raise Unchanged("one-line-module")
@@ -172,9 +197,9 @@ def _touches(a: Span, b: Span) -> bool:
 # ---------------------------------------------------------------- making and proving
 
 
-def _proven(tree: Tree, path: str, operations: Sequence[Operation], rewriting: Rewriting) -> _Result:
-    result = _made(tree, path, operations, rewriting)
-    proof.prove(tree.layout, result.data, result.splices)
+def _proven(job: _Job, operations: Sequence[Operation]) -> _Result:
+    result = _made(job, operations)
+    proof.prove(job.tree.layout, result.data, result.splices)
     try:
         round_trip(result.data, Layout.of(result.data))
     except Unchanged:
@@ -182,25 +207,26 @@ def _proven(tree: Tree, path: str, operations: Sequence[Operation], rewriting: R
     return result
 
 
-def _made(tree: Tree, path: str, operations: Sequence[Operation], rewriting: Rewriting) -> _Result:
+def _made(job: _Job, operations: Sequence[Operation]) -> _Result:
     """LibCST's result and the edits' result, which must be the same bytes."""
-    retriever = rewriting.retriever
+    tree, retriever = job.tree, job.rewriting.retriever
     needed = {item for operation in operations for item in operation.imports}
     reads = [(reading.secret, reading.key) for o in operations for swap in o.swaps for reading, _ in swap.parts]
     definition = ""
     if retriever.definition is not None and reads:
         name = _definition_name(operations, retriever.function)
-        definition = retriever.definition([rewriting.access[key] for key in dict.fromkeys(reads)], name)
+        definition = retriever.definition([job.rewriting.access[key] for key in dict.fromkeys(reads)], name)
     limit = min((o.statement for o in operations if o.imports or definition), default=0)
-    planned = imports.insertions(tree, needed, definition, limit) if needed or definition else []
+    gone = tuple(number for operation in operations for number in operation.gone)
+    planned = imports.insertions(tree, needed, definition, limit, gone) if needed or definition else []
     changes = [change for operation in operations for change in operation.changes]
     try:
-        module = imports.inserted(tree.module.visit(Applying(tree, changes)), planned)
+        module = imports.inserted(tree.module.visit(Applying(tree, changes)), planned, gone)
         data = module.bytes
         edits = _edits(tree, operations, imports.splices(tree, planned))
     except (cst.CSTValidationError, cst.ParserSyntaxError, Undecodable, UnicodeError):
         raise Unchanged("proof-compiles") from None
-    if Change(path, None, edits).result(tree.data) != data:
+    if Change(job.path, None, edits).result(tree.data) != data:
         raise Unchanged("proof-bytes")
     splices = [s for o in operations for s in o.splices] + imports.splices(tree, planned)
     return _Result(tuple(operations), edits, tuple(splices), data)

@@ -45,8 +45,10 @@ def first_place(module: cst.Module) -> int:
     return at
 
 
-def insertions(tree: Tree, imports: Iterable[Import], definition: str, limit: int) -> list[Insertion]:
-    """What to insert so that all ``imports``, and then ``definition``, come before statement ``limit``."""
+def insertions(
+    tree: Tree, imports: Iterable[Import], definition: str, limit: int, gone: Sequence[int] = ()
+) -> list[Insertion]:
+    """What to insert so that all ``imports``, and then ``definition``, come before statement ``limit``; ``gone`` are removed."""
     module = tree.module
     top = _top(module, limit)
     rows: dict[int, list[Import]] = {}
@@ -56,21 +58,22 @@ def insertions(tree: Tree, imports: Iterable[Import], definition: str, limit: in
     if definition:
         rows.setdefault(top.last, [])
     return [
-        _insertion(tree, index, wanted, definition if index == top.last else "")
+        _insertion(tree, index, wanted, definition if index == top.last else "", gone)
         for index, wanted in sorted(rows.items())
     ]
 
 
-def _insertion(tree: Tree, index: int, rows: Sequence[Import], definition: str) -> Insertion:
+def _insertion(tree: Tree, index: int, rows: Sequence[Import], definition: str, gone: Sequence[int]) -> Insertion:
     module = tree.module
-    following, before = module.body[index], module.body[index - 1] if index else None
+    before = module.body[index - 1] if index else None
+    following = next(module.body[n] for n in range(index, len(module.body)) if n not in gone)
     header = len(module.header) if index else _kept_header(module)
     after_import = before is not None and index > first_place(module)
     if after_import:
         above = "\n" if rows and not _standard(rows[0].module) and _imports_standard(before) else ""
     else:
         above = "\n" if before is not None or (header and module.header[header - 1].comment) else ""
-    blank = _blank_lines(following.leading_lines) if index else 0
+    blank = _blank_lines(following.leading_lines)
     if definition:
         body = (f"{_block(rows)}\n\n" if rows or before is not None or header else "") + definition.strip("\n") + "\n"
         above = above if rows else ""
@@ -244,21 +247,34 @@ def splices(tree: Tree, planned: Sequence[Insertion]) -> list[Splice]:
     return result
 
 
-def inserted(module: cst.Module, planned: Sequence[Insertion]) -> cst.Module:
-    """The module with the insertions made, as nodes."""
+def inserted(module: cst.Module, planned: Sequence[Insertion], gone: Sequence[int] = ()) -> cst.Module:
+    """The module with the insertions made and the statements ``gone`` taken out, as nodes."""
     by_index: Mapping[int, Insertion] = {item.index: item for item in planned}
     body: list[cst.SimpleStatementLine | cst.BaseCompoundStatement] = []
     header = module.header
+    carried: list[
+        cst.EmptyLine
+    ] = []  # lines above what is gone, and behind an insertion: they go to the next statement
     for number, statement in enumerate(module.body):
         item = by_index.get(number)
-        if item is None:
+        if item is not None:
+            snippet = cst.parse_module(item.text, config=module.config_for_parsing)
+            first = snippet.body[0]
+            body.append(first.with_changes(leading_lines=(*carried, *snippet.header, *first.leading_lines)))
+            body += snippet.body[1:]
+            carried = [*snippet.footer, *(header[item.header :] if number == 0 else ())]
+            header = header[: item.header] if number == 0 else header
+        if number in gone:
+            carried += commented(statement.leading_lines)
+        elif carried:
+            body.append(statement.with_changes(leading_lines=(*carried, *statement.leading_lines)))
+            carried = []
+        else:
             body.append(statement)
-            continue
-        snippet = cst.parse_module(item.text, config=module.config_for_parsing)
-        first = snippet.body[0]
-        body.append(first.with_changes(leading_lines=(*snippet.header, *first.leading_lines)))
-        body += snippet.body[1:]
-        moved = header[item.header :] if number == 0 else ()
-        header = header[: item.header] if number == 0 else header
-        body.append(statement.with_changes(leading_lines=(*snippet.footer, *moved, *statement.leading_lines)))
-    return module.with_changes(body=body, header=header)
+    return module.with_changes(body=body, header=header, footer=(*carried, *module.footer))
+
+
+def commented(lines: Sequence[cst.EmptyLine]) -> list[cst.EmptyLine]:
+    """The lines above a statement that stay when it goes: down to the last comment."""
+    last = max((number for number, line in enumerate(lines) if line.comment), default=-1)
+    return list(lines[: last + 1])

@@ -88,4 +88,5 @@ class Operation:
     imports: tuple[Import, ...] = ()
     tier: Tier = Tier.SAFE
     reason: str = ""
+    gone: tuple[int, ...] = ()  # statements of the module's body that are removed
     removes: bool = False  # the value is deleted, nothing stands in for it

@@ -2,23 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from hardcode_hunter.languages.python import constants
 from hardcode_hunter.languages.python.reasons import Unchanged, sentence
 from hardcode_hunter.languages.python.worker import WORKER, seconds_for
 from hardcode_hunter.model import Replacement, Rewrite, Skip, Source
 from hardcode_hunter.plugins import Rewriting
 
 
-def rewrite(source: Source, replacements: Sequence[Replacement], rewriting: Rewriting) -> Rewrite:
+def rewrite_tree(
+    sources: Mapping[str, Source], replacements: Sequence[Replacement], rewriting: Rewriting
+) -> Mapping[str, Rewrite]:
+    """Path → what became of the file, for every file that a replacement names. ``sources`` are all Python files of the tree."""
+    by_path: dict[str, list[Replacement]] = {}
+    for row in replacements:
+        by_path.setdefault(row.path, []).append(row)
+    return {
+        path: rewrite(sources[path], rows, rewriting, constants.private(sources, path, rows))
+        for path, rows in sorted(by_path.items())
+    }
+
+
+def rewrite(
+    source: Source,
+    replacements: Sequence[Replacement],
+    rewriting: Rewriting,
+    private: frozenset[str] = frozenset(),
+) -> Rewrite:
     """The proven change of ``source``; each replacement is in the change or in a skip with its reason.
 
-    What the parser can't survive is a skip as well: ``too-deep``, ``timed-out`` or ``crashed``.
+    ``private`` are constants that nothing else in the tree mentions. What the parser can't survive is a skip as well: ``too-deep``,
+    ``timed-out`` or ``crashed``.
     """
     if not replacements:
         return Rewrite()
     try:
-        return WORKER.rewrite(source, replacements, rewriting, seconds_for(len(source.data)))
+        return WORKER.rewrite(source, replacements, rewriting, seconds_for(len(source.data)), private)
     except Unchanged as failure:
         why = sentence(failure.code, **failure.details)
         return Rewrite(

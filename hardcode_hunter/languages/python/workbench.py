@@ -28,6 +28,7 @@ class Workbench:
     tree: Tree
     names: Names
     rewriting: Rewriting
+    private: frozenset[str] = frozenset()  # constants that nothing else in the tree mentions
     fresh: set[tuple[int, str]] = field(default_factory=set)
 
     def access(self, row: Replacement) -> Access:

@@ -46,14 +46,19 @@ class Worker:
         self._owner = 0
 
     def rewrite(
-        self, source: Source, replacements: Sequence[Replacement], rewriting: Rewriting, seconds: float
+        self,
+        source: Source,
+        replacements: Sequence[Replacement],
+        rewriting: Rewriting,
+        seconds: float,
+        private: frozenset[str] = frozenset(),
     ) -> Rewrite:
         """The child's answer. Raises :class:`Unchanged` when it dies (``crashed``) or takes too long (``timed-out``)."""
         with self._lock:
             process = self._running()
             assert process.stdin is not None and process.stdout is not None
             try:
-                _send(process.stdin, pickle.dumps((source, tuple(replacements), rewriting)))
+                _send(process.stdin, pickle.dumps((source, tuple(replacements), rewriting, private)))
                 answer = _receive(process.stdout, seconds)
             except TimeoutError:
                 self._stop()
@@ -147,9 +152,9 @@ def _loop(requests: IO[bytes], answers: IO[bytes]) -> None:
         header = requests.read(_HEADER.size)
         if len(header) < _HEADER.size:
             return
-        source, replacements, rewriting = pickle.loads(requests.read(_HEADER.unpack(header)[0]))
+        source, replacements, rewriting, private = pickle.loads(requests.read(_HEADER.unpack(header)[0]))
         try:
-            answer = pickle.dumps(rewrite(source, replacements, rewriting))
+            answer = pickle.dumps(rewrite(source, replacements, rewriting, private))
         except (RecursionError, MemoryError):
             answer = pickle.dumps(TOO_DEEP)
         except Exception as error:  # its text could quote the source
