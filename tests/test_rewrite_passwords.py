@@ -130,6 +130,27 @@ def test_every_connection_survives_every_password(server: EmbeddedPostgres, monk
     )
 
 
+def test_an_engine_survives_every_password(server: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Made once, at import, with a pool: each new connection reads the password, and the URL holds none."""
+    pytest.importorskip("sqlalchemy", reason="SQLAlchemy is not installed, so that its engines are not run")
+    program = _rewritten(
+        "from sqlalchemy import create_engine, text\n"
+        'engine = create_engine(f"postgresql+psycopg2://shop_app:hunter-orders-2019@{HOST}:{PORT}/postgres")\n'
+        "def connect():\n"
+        "    with engine.connect() as connection:\n"
+        "        return connection.execute(text('SELECT current_user')).scalar()\n"
+    )
+    store = Store()
+    connect = _loaded(
+        program.replace("HOST, PORT = '', 0", f"HOST, PORT = '127.0.0.1', {server.port}"), store, monkeypatch
+    )
+    for store.password in _passwords()[:50]:
+        server.change_password(ROLE, store.password)
+        connect.__globals__["engine"].dispose()
+        assert connect() == ROLE
+    assert store.cached == 0 and connect.__globals__["engine"].url.password is None
+
+
 def test_the_passwords_would_break_a_careless_rewrite() -> None:
     """The control: pasted into a URL without quoting, most of these passwords don't come out again."""
     whole = [p for p in _passwords() if _parsed(f"redis://:{p}@cache.internal:6379/0") == p]

@@ -50,6 +50,7 @@ class Case:
     credentials: tuple[dict[str, Any], ...]
     tiers: frozenset[str]
     private: frozenset[str] = frozenset()  # constants that nothing else in the tree mentions
+    oracle: str = ""  # why the behaviour oracle can't compare the pair
 
     @property
     def retriever(self) -> Retriever:
@@ -63,7 +64,7 @@ def _case(folder: Path) -> Case:
     name = f"{folder.parent.name}/{folder.name}"
     tiers, private = frozenset(document.get("tiers", ["safe"])), frozenset(document.get("private", []))
     changed = after.read_bytes() if after.exists() else before
-    return Case(name, before, changed, tuple(document["credentials"]), tiers, private)
+    return Case(name, before, changed, tuple(document["credentials"]), tiers, private, document.get("oracle", ""))
 
 
 CASES = [

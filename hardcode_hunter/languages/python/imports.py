@@ -13,18 +13,9 @@ from dataclasses import dataclass
 
 import libcst as cst
 
-from hardcode_hunter.languages.python.operations import Import, Splice, Touch
+from hardcode_hunter.languages.python.operations import Import, Insertion, Splice, Touch
 from hardcode_hunter.languages.python.tree import Tree
 from hardcode_hunter.model import Span
-
-
-@dataclass(frozen=True, slots=True)
-class Insertion:
-    """Source lines that go before statement ``index`` of the module, ``header`` lines of its header staying above them."""
-
-    index: int
-    header: int
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +44,7 @@ def insertions(
     top = _top(module, limit)
     rows: dict[int, list[Import]] = {}
     for item in sorted(set(imports), key=lambda i: (not _standard(i.module), i.module, i.name)):
-        index = _beside(module, item.module, top, limit) if _standard(item.module) else top.last
+        index = _beside(module, item.module, top, limit)
         rows.setdefault(index, []).append(item)
     if definition:
         rows.setdefault(top.last, [])
@@ -203,15 +194,17 @@ def _standard(module: str) -> bool:
 
 
 def _beside(module: cst.Module, wanted: str, top: _Top, limit: int) -> int:
-    """For a module of the standard library: after the last import of the same module, else after the last one of that library, else
-    before all other imports, which come after it by custom."""
+    """After the last import of the same module, else at the end. What belongs to the standard library goes after the last import of
+    that library, else before all other imports, which come after it by custom."""
     same = other = first = -1
     for number in range(top.first, min(top.last, limit)):
         same = number if wanted in _imported_modules(module.body[number]) else same
         other = number if _imports_standard(module.body[number]) else other
         first = number if first < 0 and _imports(module.body[number]) else first
-    if max(same, other) >= 0:
-        return (same if same >= 0 else other) + 1
+    if same >= 0 or not _standard(wanted):
+        return same + 1 if same >= 0 else top.last
+    if other >= 0:
+        return other + 1
     return first if first >= 0 else top.last
 
 

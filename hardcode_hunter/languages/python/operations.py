@@ -77,6 +77,15 @@ class Swap:
 
 
 @dataclass(frozen=True, slots=True)
+class Insertion:
+    """Source lines that go before statement ``index`` of the module, ``header`` lines of its header staying above them."""
+
+    index: int
+    header: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Operation:
     """All that one or more findings need: applied whole, or not at all. ``reason`` says why it wants a review."""
 
@@ -88,5 +97,6 @@ class Operation:
     imports: tuple[Import, ...] = ()
     tier: Tier = Tier.SAFE
     reason: str = ""
+    inserts: tuple[Insertion, ...] = ()  # statements beside it in the module's body
     gone: tuple[int, ...] = ()  # statements of the module's body that are removed
     removes: bool = False  # the value is deleted, nothing stands in for it

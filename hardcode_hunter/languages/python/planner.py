@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import libcst as cst
 
-from hardcode_hunter.languages.python import aws_keys, connections, constants, defaults, fields, guards
+from hardcode_hunter.languages.python import aws_keys, connections, constants, defaults, engines, fields, guards
 from hardcode_hunter.languages.python.operations import Import, Operation, Reading, Swap
 from hardcode_hunter.languages.python.reasons import Unchanged
 from hardcode_hunter.languages.python.shapes_code import Tools, Wanted, other, part, partial, whole
@@ -32,7 +32,7 @@ def plan(bench: Workbench, place: Place, rows: Sequence[Replacement]) -> Operati
         return special
     if guards.decorator(place):
         raise Unchanged("decorator")
-    moved = constants.plan(bench, place, rows, in_place)
+    moved = constants.plan(bench, place, rows, in_place) or engines.plan(bench, place, rows)
     if moved:
         return moved
     return connections.plan(bench, place, rows) or in_place(bench, place, rows)

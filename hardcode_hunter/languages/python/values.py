@@ -78,7 +78,11 @@ def _partial(old: Value, new: ast.expr, swap: Swap) -> None:
     marked = _printed(_evaluate(new, _reads(swap, lambda _: MARKER)), swap)
     for role in roles:
         _gone(parts[role].value, marked, skeleton)
-    if swap.shape is Shape.URL:
+    if swap.shape is Shape.URL and swap.moved:
+        gone = parts["password"]
+        if _printed(result, swap) != text[: gone.start - 1] + text[gone.end :]:
+            raise Unchanged("proof-value")
+    elif swap.shape is Shape.URL:
         _same_outside(text, _printed(result, swap), swap.shape)
 
 
