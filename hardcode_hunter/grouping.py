@@ -6,11 +6,11 @@ What looks the same but need not be is a question for a person, never a guess.
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from hardcode_hunter.environments import environment_named, words
 from hardcode_hunter.model import Finding, Kind, Question, Shape
 
 GENERIC = frozenset(
@@ -19,15 +19,6 @@ GENERIC = frozenset(
 CONNECTIONS = frozenset({Kind.DATABASE, Kind.CONNECTION_URL})
 PAIRED = frozenset({Kind.OAUTH, Kind.API_KEY, Kind.AWS_KEY})
 STRONG = 8  # characters; shorter values are equal by chance too often to ask about
-ENVIRONMENTS = {
-    "production": frozenset(["prod", "production", "prd", "live"]),
-    "staging": frozenset(["stage", "staging", "stg", "preprod"]),
-    "development": frozenset(["dev", "devel", "development", "local", "localhost"]),
-    "testing": frozenset(["qa", "uat", "testing"]),
-}
-WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
-
-
 @dataclass(slots=True)
 class Group:
     """Findings that become one secret, and what must be asked first."""
@@ -41,11 +32,6 @@ class Group:
         return self.findings[0]
 
 
-def words(name: str) -> tuple[str, ...]:
-    """``DB_PASSWORD`` and ``dbPassword`` → ``('db', 'password')``."""
-    return tuple(word.lower() for word in WORDS.findall(name))
-
-
 def stem(name: str) -> tuple[str, ...]:
     """The words of a name that say whose credential it is."""
     return tuple(word for word in words(name) if word not in GENERIC and not word.isdigit())
@@ -53,9 +39,7 @@ def stem(name: str) -> tuple[str, ...]:
 
 def environment_of(finding: Finding) -> str:
     """The environment that the path or symbol of a finding names, or an empty text."""
-    said = set(words(finding.path)) | set(words(finding.symbol))
-    named = [name for name, tokens in ENVIRONMENTS.items() if tokens & said]
-    return named[0] if len(named) == 1 else ""
+    return environment_named(finding.path, finding.symbol)
 
 
 def group(findings: Sequence[Finding], answers: dict[str, str]) -> list[Group]:

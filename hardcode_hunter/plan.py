@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from hardcode_hunter.binding import replacement, seals
-from hardcode_hunter.grouping import Group, group, stem, words
+from hardcode_hunter.environments import neutral, words
+from hardcode_hunter.grouping import Group, group, stem
 from hardcode_hunter.model import (
     Consumer,
     Environment,
@@ -74,7 +75,8 @@ def make(
         _ask_environment([g for g, _ in groups])
     secrets: list[Secret] = list(_kept(previous, done, {f.id for f in movable}))
     for members, old in groups:
-        fresh = _secret(members, environments, {s.id for s in secrets} | _reserved(previous, old), rotations, sources)
+        others = (*secrets, *_reserved(previous, old))
+        fresh = _secret(members, environments, others, rotations, sources)
         merged = _merge(fresh, old, members, rotations) if old else fresh
         secrets = [s for s in secrets if s.id != merged.id]
         secrets.append(answered(merged, answers))
@@ -147,8 +149,8 @@ def _kept(previous: Plan | None, done: frozenset[str], present: set[str]) -> Ite
             yield secret
 
 
-def _reserved(previous: Plan | None, own: Secret | None) -> set[str]:
-    return {s.id for s in previous.secrets if own is None or s.id != own.id} if previous else set()
+def _reserved(previous: Plan | None, own: Secret | None) -> Iterable[Secret]:
+    return [s for s in previous.secrets if own is None or s.id != own.id] if previous else []
 
 
 def _merge(fresh: Secret, old: Secret, members: Group, rotations: Mapping[str, Rotation]) -> Secret:
@@ -180,14 +182,14 @@ def _merge(fresh: Secret, old: Secret, members: Group, rotations: Mapping[str, R
 # ---------------------------------------------------------------- one secret
 
 
-def _secret(members: Group, environments: Sequence[Environment], taken: set[str], rotations: Mapping[str, Rotation], sources: Mapping[str, Source]) -> Secret:
+def _secret(members: Group, environments: Sequence[Environment], others: Sequence[Secret], rotations: Mapping[str, Rotation], sources: Mapping[str, Source]) -> Secret:
     first = min(members.findings, key=lambda f: (f.kind not in (Kind.DATABASE, Kind.CONNECTION_URL), not f.fields))
     fields = _fields(members.findings, first)
     kind = Kind.DATABASE if first.kind is Kind.CONNECTION_URL and first.engine else first.kind
     environment = members.environment or environments[0].name
     rotation = _rotation(kind, first, {f.key for f in fields}, rotations)
     return Secret(
-        id=_name(members.findings, environment, environments, taken),
+        id=_name(members.findings, environment, environments, others),
         kind=kind,
         home=first.home,
         environment=environment,
@@ -299,17 +301,23 @@ def slug(text: str) -> str:
     return f"{plain}-1" if re.search(r"-[a-z0-9]{6}$", plain) else plain
 
 
-def _name(findings: Sequence[Finding], environment: str, environments: Sequence[Environment], taken: set[str]) -> str:
+def _name(findings: Sequence[Finding], environment: str, environments: Sequence[Environment], others: Sequence[Secret]) -> str:
     names = [stem(f.name) for f in findings if stem(f.name)]
     first = findings[0]
     fallback = (first.engine,) if first.engine else () if first.name else stem(first.rule)
     base = slug("-".join(names[0] if names else fallback or words(first.name) or words(first.rule)))
-    suffix = "" if environment == environments[0].name else f"@{environment}"
-    number, name = 1, base + suffix
-    while name in taken:
+    number, component = 1, base
+    while not all(_twin(s, findings, environment) for s in others if s.component == component):
         number += 1
-        name = f"{base}-{number}{suffix}"
-    return name
+        component = f"{base}-{number}"
+    return component if environment == environments[0].name else f"{component}@{environment}"
+
+
+def _twin(other: Secret, findings: Sequence[Finding], environment: str) -> bool:
+    """Whether ``other`` is the same secret in another environment: code knows a secret by its component alone, and would read
+    either's value where they only happen to be called alike."""
+    theirs = {(f.key, neutral(o.symbol)) for f in other.fields for o in f.origins if o.finding}
+    return other.environment != environment and not theirs.isdisjoint((f.role, neutral(f.symbol)) for f in findings)
 
 
 def _environments(groups: Sequence[Group], wish: Wish, previous: Plan | None) -> tuple[Environment, ...]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hardcode_hunter import binding, planfile
+from hardcode_hunter import binding, environments, planfile
 from hardcode_hunter import plan as planning
 from hardcode_hunter.errors import StaleError, UsageError
 from hardcode_hunter.model import (
@@ -186,6 +186,33 @@ def test_one_constant_with_two_values_in_one_package_is_a_question_but_not_acros
     assert {bool(s.blocked) for s in asked.secrets} == {True}
     told = made(finding("s/dev.py:1", "API_TOKEN", "one"), finding("s/prod.py:1", "API_TOKEN", "two"))
     assert {(s.id, s.environment, bool(s.blocked)) for s in told.secrets} == {("api-token", "production", False), ("api-token@development", "development", False)}
+
+
+def test_secrets_of_two_environments_are_called_alike_only_when_they_are_one() -> None:
+    """Code knows a secret by its component: whoever reads it gets the value of the environment that it runs in."""
+    rows = (
+        finding("config.py:1", "ProdConfig.SECRET_KEY", "1", name="SECRET_KEY", role="secret_key"),
+        finding("config.py:2", "DevConfig.SECRET_KEY", "2", name="SECRET_KEY", role="secret_key"),
+        finding("live/mail.py:3", "send.secret_key", "3", name="secret_key", role="secret"),
+    )
+    ids = {s.fields[0].origins[0].symbol: s.id for s in made(*rows).secrets}
+    assert ids == {"ProdConfig.SECRET_KEY": "secret-key", "DevConfig.SECRET_KEY": "secret-key@development", "send.secret_key": "secret-key-2"}
+    assert {s.id for s in made(*rows[1:]).secrets} == {"secret-key@development", "secret-key-2"}
+
+
+def test_a_value_of_one_environment_stays_where_the_others_evaluate_it_too() -> None:
+    at_import = {"evaluated": Evaluated.IMPORT}
+    shared = (
+        finding("config.py:1", "ProdConfig.TOKEN", "1", name="TOKEN", **at_import),
+        finding("config.py:2", "DevConfig.TOKEN", "2", name="TOKEN", **at_import),
+    )
+    alone = finding("config.py:3", "DevConfig.MAIL_PASSWORD", "3", name="MAIL_PASSWORD", **at_import)
+    own_file = finding("settings/dev.py:4", "STRIPE_KEY", "4", name="STRIPE_KEY", **at_import)
+    in_a_call = finding("jobs.py:5", "send_dev.password", "5", name="password", evaluated=Evaluated.CALL)
+    skips = environments.unshared(made(*shared, alone, own_file, in_a_call))
+    assert [(s.path, s.line, s.code) for s in skips] == [("config.py", 3, "one-environment")]
+    assert "production" in skips[0].why
+    assert environments.unshared(made(*shared, alone, environment="production")) == ()
 
 
 def test_a_literal_of_unknown_environment_is_a_question_when_there_are_several() -> None:
