@@ -389,6 +389,7 @@ VERDICTS = [
     ("shop/latest.py", 'DB_PASSWORD = "tide-9"', "migrate"),
     ("shop/app.py", 'if password == "tide-9":\n    pass', "report"),
     ("shop/app.py", 'User(name="ann", password="tide-9")', "report"),
+    ("shop/app.py", 'from .models import Login\n\nLogin(name="ann", password="tide-9")', "report"),
     ("shop/app.py", 'users = {"ann": {"password": "tide-9"}}', "report"),
     ("docs/conf.py", 'DB_PASSWORD = "tide-9"', "report"),
     ("examples/run.py", 'DB_PASSWORD = "tide-9"', "report"),

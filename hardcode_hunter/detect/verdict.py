@@ -30,6 +30,8 @@ _SEEDS = re.compile(
     r"(?:^|\.)(?:User|Users|Account|Accounts|Member|Customer|Employee|Person|create_?(?:super_?)?user|add_?user|new_?user|insert_?user|register(?:_?user)?|sign_?up|make_?user|set_password|generate_password_hash|check_password|check_password_hash|hash_password|make_password)$",
     re.I,
 )
+_MODELS = re.compile(r"(^|\.)models?\.\w+$")
+"""A row of a table of the program's own: its class comes from a module that is called so."""
 _SEED_SYMBOL = re.compile(
     r"(?:^|[./])(?:\w*_)?(?:users?\d*|accounts|members|customers|employees|people|user_?(?:list|db|data|table)|seed\w*)(?=[./\[]|$)",
     re.I,
@@ -91,5 +93,6 @@ def _aws(candidate: Candidate) -> bool:
 def _seeds(candidate: Candidate) -> bool:
     return bool(
         _SEEDS.search(candidate.callee)
+        or _MODELS.search(candidate.callee)
         or (candidate.position is Position.ITEM and _SEED_SYMBOL.search(candidate.symbol))
     )
