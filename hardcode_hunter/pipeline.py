@@ -62,7 +62,16 @@ def language_of(path: str, data: bytes, known: Iterable[Language] | None = None)
 
 
 def _claims(language: Language, lower: str, name: str) -> bool:
-    return name in language.filenames or lower.endswith(language.suffixes)
+    if name in language.filenames or lower.endswith(language.suffixes):
+        return True
+    return any(fnmatchcase(lower, pattern) for pattern in language.patterns)
+
+
+def passes_on(path: str, data: bytes) -> bool:
+    """Whether a file without a hit may still give a value to a name that other files use."""
+    return any(
+        path.endswith(lang.suffixes) and lang.passes_on(path, data) for lang in languages().values() if lang.passes_on
+    )
 
 
 def read(
@@ -76,14 +85,15 @@ def read(
         reading.names.append(name)
         data = feed.read(name, keep_binary=name.endswith((".py", ".pyw")))
         hits = firstpass.hits(data, rules) if data else ()
-        if not data or not (hits or COMMENT in data):
+        read_it = bool(hits) or (data is not None and passes_on(name, data))
+        if not data or not (read_it or COMMENT in data):
             continue
         language = language_of(name, data) or languages().get(feed.fallback)
         if language is None:
             reading.walk.skipped["no language"] += bool(hits)
             continue
         source = Source(name, data, language.name)
-        extraction = extract(language, source, hits) if hits else Extraction()
+        extraction = extract(language, source, hits) if read_it else Extraction()
         reading.walk.problems += extraction.problems
         reading.references += extraction.references
         if extraction.candidates or COMMENT in data:

@@ -122,7 +122,7 @@ def named(extraction: Extraction) -> dict[str, Candidate]:
             "text",
             "text",
         ),
-        ("Resources/Secret/Properties/SecretString/password", "password", "hunter7", "hunter7", "text", "text"),
+        ("Resources/Secret/Properties/SecretString/password", "password", "hunter7", "hunter7", "property", "str"),
         ("comment/token", "token", "hunter8-commented", "hunter8-commented", "text", "text"),
     ],
 )

@@ -141,7 +141,7 @@ def write(folder: Path, change: dict[str, object], name: str = "harbour.yaml") -
         ({"match": {"values": ["hk_[a-z]{1,99}[a-z]{1,99}"]}}, "has a wide repeat followed by what the repeat itself matches"),
         ({"match": {"values": ["[a-z]{4,9}"]}}, "has no word that every match holds"),
         ({"match": {"properties": ["DBInstance.Password"]}}, "'match.properties[0]' must be a resource type and a property"),
-        ({"match": {"properties_from": "cloudfromation"}}, "'match.properties_from' names no data file"),
+        ({"match": {"properties_from": ["cloudfromation"]}}, "'match.properties_from' names no data file"),
         ({"match": {"calls": [{"callee": "x.y", "roles": {"password": ["p"]}}]}}, "'match.calls[0].documentation' is missing"),
         ({"match": {"calls": [{"callee": "x.y", "roles": {"passwort": ["p"]}, "documentation": "https://x.example"}]}}, "'match.calls[0].roles.passwort' is no known value; did you mean 'password'?"),
         ({"match": {"calls": [{"callee": "x y", "roles": {"password": ["p"]}, "documentation": "https://x.example"}]}}, "'match.calls[0].callee' must be a dotted name"),

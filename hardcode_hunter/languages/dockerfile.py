@@ -38,5 +38,7 @@ DOCKERFILE = Language(
     title="Dockerfile",
     candidates=candidates,
     suffixes=("dockerfile", "containerfile", ".dockerfile"),
+    patterns=("dockerfile[.-]*", "containerfile[.-]*"),
+    recognises=lambda path, data: not path.lower().endswith(".dockerignore"),
     priority=5,
 )

@@ -109,8 +109,7 @@ def _scalar(gather: Gather, embedded: Embedded, node: Scalar, place: Place) -> N
         return
     if not node.is_text and not node.tag.startswith("!") and node.tag != "binary":
         return
-    if place.element and _ENVIRONMENT.match(node.value) and "\n" not in node.value:
-        embedded.scan(node, place.symbol.rpartition("/")[0], scope=place.scope)
+    if place.element and _environment(gather, node, place):
         return
     looked_into = (
         "\n" in node.value
@@ -121,24 +120,48 @@ def _scalar(gather: Gather, embedded: Embedded, node: Scalar, place: Place) -> N
         return
     default = default_of(node.value)
     if default and node.style != '"':
-        first = inside(node)[0]
-        start, end = (first + len(node.value[:at].encode("utf-8", "replace")) for at in default[1:])
-        gather.add(
-            Found(
-                start,
-                end,
-                node.value[default[1] : default[2]],
-                default[0],
-                place.symbol,
-                place.extent,
-                LiteralType.TEXT,
-                Position.ENV_DEFAULT,
-                place.scope,
-            )
-        )
+        _part(gather, node, place, default[0], default[1], default[2], LiteralType.TEXT, Position.ENV_DEFAULT)
         return
     text = with_holes(node.value)
     _add(gather, node, place, text, LiteralType.TEMPLATE if "\0" in text else LiteralType.STR)
+
+
+def _environment(gather: Gather, node: Scalar, place: Place) -> bool:
+    """``- NAME=value``, as compose files list the environment of a service."""
+    name = _ENVIRONMENT.match(node.value)
+    first, last = inside(node)
+    raw = gather.source.data[first:last].decode("utf-8", "replace")
+    if name is None or raw != node.value or "\n" in raw:
+        return False
+    above = place._replace(keys=(*place.keys[:-1], name.group()[:-1]))
+    default = default_of(node.value[name.end() :])
+    if default:
+        start, end = (name.end() + at for at in default[1:])
+        _part(gather, node, above, default[0], start, end, LiteralType.TEXT, Position.ENV_DEFAULT)
+        return True
+    text = with_holes(node.value[name.end() :])
+    literal = LiteralType.TEMPLATE if "\0" in text else LiteralType.STR
+    _part(gather, node, above, name.group()[:-1], name.end(), len(node.value), literal, Position.PROPERTY)
+    return True
+
+
+def _part(
+    gather: Gather,
+    node: Scalar,
+    place: Place,
+    name: str,
+    start: int,
+    end: int,
+    literal: LiteralType,
+    position: Position,
+) -> None:
+    """The characters ``start`` to ``end`` of a text that is written without escapes."""
+    first = inside(node)[0]
+    begin, stop = (first + len(node.value[:at].encode("utf-8", "replace")) for at in (start, end))
+    value = with_holes(node.value[start:end])
+    gather.add(
+        Found(begin, stop, value, name, place.symbol, min(place.extent, node.start), literal, position, place.scope)
+    )
 
 
 def _add(gather: Gather, node: Scalar, place: Place, text: str, literal: LiteralType) -> None:

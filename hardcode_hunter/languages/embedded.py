@@ -1,6 +1,6 @@
 """Text inside a value: a script in user data, JSON in a string, a configuration file in a block scalar.
 
-What is found there is reported at its exact bytes, as :attr:`LiteralType.TEXT`: such places are not rewritten.
+What is found there is reported at its exact bytes, with the note ``embedded``; what stands in running text is :attr:`LiteralType.TEXT`.
 """
 
 from __future__ import annotations
@@ -143,7 +143,11 @@ class Embedded:
         first, last = inside(node)
         symbol = place.symbol if element else f"{place.symbol}/{name}"
         start, end, begin = (base + at[i] for i in (first, last, extent)) if at is not None else (first, last, extent)
-        self._add(start, end, node.value, name, symbol, min(begin, place.extent) if place.extent >= 0 else begin, place)
+        extent = min(begin, place.extent) if place.extent >= 0 else begin
+        # what a document says of a value is as sure as what the file says, wherever the document stands
+        self._add(
+            start, end, node.value, name, symbol, extent, place, literal=LiteralType.STR, position=Position.PROPERTY
+        )
         if element and at is None:
             self.lines(first, last, place)
 
@@ -157,6 +161,8 @@ class Embedded:
         extent: int,
         place: Inside,
         note: str = "embedded",
+        literal: LiteralType = LiteralType.TEXT,
+        position: Position = Position.TEXT,
     ) -> None:
         self.gather.add(
             Found(
@@ -166,8 +172,8 @@ class Embedded:
                 name,
                 symbol,
                 extent,
-                LiteralType.TEXT,
-                Position.TEXT,
+                literal,
+                position,
                 place.scope or "module",
                 place.resource,
                 note=note,

@@ -266,14 +266,17 @@ def _properties(place: _Place, value: Any) -> tuple[str, ...]:
     return found
 
 
-def _imported(place: _Place, name: Any) -> tuple[str, ...]:
-    """The properties that a data file beside the languages lists under ``secret``."""
-    path = DATA / f"{place.text(name)}.json"
-    if not path.is_file():
-        near = sorted(p.stem for p in DATA.glob("*.json"))
-        place.refuse(f"names no data file; there are: {', '.join(near) or 'none'}")
-    secret: Mapping[str, Sequence[str]] = json.loads(path.read_text(encoding="utf-8"))["secret"]
-    return tuple(f"{resource}.{each}" for resource, properties in sorted(secret.items()) for each in properties)
+def _imported(place: _Place, names: Any) -> tuple[str, ...]:
+    """The properties that data files beside the languages list under ``secret``."""
+    found: list[str] = []
+    for name in place.texts(names):
+        path = DATA / f"{name}.json"
+        if not path.is_file():
+            near = sorted(p.stem for p in DATA.glob("*.json"))
+            place.refuse(f"names no data file; there are: {', '.join(near) or 'none'}")
+        secret: Mapping[str, Sequence[str]] = json.loads(path.read_text(encoding="utf-8"))["secret"]
+        found += (f"{resource}.{each}" for resource, properties in sorted(secret.items()) for each in properties)
+    return tuple(found)
 
 
 def _samples(place: _Place, rows: Any) -> tuple[Sample, ...]:

@@ -17,6 +17,7 @@ from typing import Any
 
 Block = dict[str, Any]
 
+_RESOURCE = re.compile(r"package/lib/(?!data-aws|provider/)[\w-]+/index\.js")
 _CLASS = re.compile(r"^class (\w+) extends cdktn\.(\w+) ", re.M)
 _FLAGS = re.compile(r"// (\w+) - computed: (true|false), optional: (true|false), required: (true|false)")
 _ENTRY = re.compile(
@@ -53,13 +54,24 @@ def extract(wheel: Path, folders: Iterable[str]) -> dict[str, Any]:
     return found
 
 
-def _members(wheel: Path, paths: set[str]) -> Iterator[tuple[str, str]]:
+def resources(wheel: Path) -> dict[str, Any]:
+    """The schema of every resource type that the package defines, but for a few whose bindings have a form of their own."""
+    found: dict[str, Any] = {section: {} for section in _SECTIONS.values()}
+    for _, text in _members(wheel, None):
+        try:
+            _add(found, _Bindings(text))
+        except ValueError:
+            continue
+    return dict(sorted(found["resource_schemas"].items()))
+
+
+def _members(wheel: Path, paths: set[str] | None) -> Iterator[tuple[str, str]]:
     with zipfile.ZipFile(wheel) as archive:
         name = next(n for n in archive.namelist() if n.endswith(".jsii.tgz"))
         data = archive.read(name)
     with tarfile.open(fileobj=io.BytesIO(data), mode="r:gz") as inner:
         for member in inner:
-            if member.name in paths:
+            if member.name in paths if paths is not None else _RESOURCE.fullmatch(member.name):
                 file = inner.extractfile(member)
                 assert file is not None
                 yield member.name, file.read().decode()

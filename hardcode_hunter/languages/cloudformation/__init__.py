@@ -47,6 +47,13 @@ def rewrite(
     return rewrite_all(sources, replacements, rewriting)
 
 
+def passes_on(path: str, data: bytes) -> bool:
+    """Parameter files, and templates that call others, give values to parameters."""
+    if b"AWS::CloudFormation::Stack" in data:
+        return True
+    return b"Parameter" in data and is_parameter_file(data)
+
+
 CLOUDFORMATION = Language(
     name="cloudformation",
     title="CloudFormation",
@@ -54,5 +61,6 @@ CLOUDFORMATION = Language(
     suffixes=(".yaml", ".yml", ".json", ".template"),
     recognises=recognises,
     rewrite=rewrite,
+    passes_on=passes_on,
     priority=20,
 )

@@ -5,6 +5,7 @@ An intrinsic function is what it is, never a literal; the literal parts and arms
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from hardcode_hunter.languages.cloudformation import intrinsics, is_parameter_file, parameter_files, schema
@@ -29,6 +30,7 @@ from hardcode_hunter.plugins import Hits
 SCRIPTS = frozenset(["UserData", "Metadata"])
 GENERATION = frozenset(["GenerateStringKey", "ExcludeCharacters"])  # say how a secret is made, and are none
 STACK = "AWS::CloudFormation::Stack"
+PARAMETER = "AWS::SSM::Parameter"
 
 
 def parse(data: bytes, path: str) -> list[Node]:
@@ -245,14 +247,16 @@ class Template:
             if isinstance(key, Scalar) and key.value in GENERATION and place.name == "GenerateSecretString":
                 continue
             if isinstance(key, Scalar) and key.tag != "merge":
-                self.value(value, self._below(place, key))
+                self.value(value, self._below(place, key, node))
             elif not isinstance(key, Scalar):
                 self.value(value, place)
 
-    def _below(self, place: Place, key: Scalar) -> Place:
+    def _below(self, place: Place, key: Scalar, node: Mapping) -> Place:
         below = place.child(key.value, key.start)
         if place.keys[0] == "Outputs" and key.value == "Value" and len(place.keys) == 2:
             return below._replace(name=place.keys[1])
+        if place.resource == PARAMETER and below.dotted == "Value":
+            return _named(below, node.get("Name"))
         return below
 
     def _alias(self, node: Alias, place: Place) -> None:
@@ -358,6 +362,18 @@ def resolved_holes(value: str) -> str:
             break
         value = value[:start] + "\0" + value[end + 2 :]
     return value
+
+
+def _named(place: Place, name: Node | None) -> Place:
+    """A parameter's value is called what the parameter is: ``/prod/shop/DB_PASSWORD`` → ``DB_PASSWORD``."""
+    call = intrinsics.call_of(name) if name is not None else None
+    said = call.arguments()[0] if call and call.name == "Sub" else name
+    if not isinstance(said, Scalar):
+        return place
+    last = re.split(r"[/.]", intrinsics.sub_text(said.value))[-1].strip("\0-_ ")
+    if not last or "\0" in last:
+        return place
+    return place._replace(name=last, extent=min(place.extent, said.start), extent_end=max(place.extent_end, said.end))
 
 
 def _names(section: Node | None) -> frozenset[str]:

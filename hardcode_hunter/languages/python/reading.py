@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
-from hardcode_hunter.languages import script, text
+from hardcode_hunter.languages import script
 from hardcode_hunter.languages.python.drafts import Binding, Draft, Drafts, Extent, Place, Use
 from hardcode_hunter.languages.python.literals import agrees
 from hardcode_hunter.languages.python.names import Names

@@ -28,11 +28,17 @@ def rewrite(
     return rewrite_all(sources, replacements, rewriting)
 
 
+def passes_on(path: str, data: bytes) -> bool:
+    """Variable files, locals and the inputs of modules give values to names."""
+    return ".tfvars" in path or b"locals" in data or b"module" in data
+
+
 TERRAFORM = Language(
     name="terraform",
     title="Terraform",
     candidates=candidates,
     suffixes=(".tf", ".tfvars", ".tf.json", ".tfvars.json"),
     rewrite=rewrite,
+    passes_on=passes_on,
     priority=30,
 )

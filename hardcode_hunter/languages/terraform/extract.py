@@ -2,58 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from typing import NamedTuple
 
 from tree_sitter import Node
 
 from hardcode_hunter.languages.embedded import Embedded, Inside
-from hardcode_hunter.languages.gather import Found, Gather, as_text
-from hardcode_hunter.languages.nodes import Scalar, dense
-from hardcode_hunter.languages.pairs import NAMES, VALUES, numeric_candidate
+from hardcode_hunter.languages.gather import Gather, as_text
+from hardcode_hunter.languages.nodes import dense
 from hardcode_hunter.languages.terraform import syntax
-from hardcode_hunter.model import Extraction, LiteralType, Position, Source
+from hardcode_hunter.languages.terraform.expressions import Expressions, Place
+from hardcode_hunter.model import Extraction, Position, Source
 from hardcode_hunter.plugins import Hits, near
 
+PARAMETER = "aws_ssm_parameter"
 DEFINING = frozenset(["variable", "locals", "module", "output"])
-WRAPPERS = frozenset(["expression", "literal_value", "template_expr", "collection_value"])
-TRANSPARENT = frozenset(
-    [
-        "jsonencode",
-        "yamlencode",
-        "tostring",
-        "sensitive",
-        "nonsensitive",
-        "base64encode",
-        "merge",
-        "concat",
-        "tomap",
-        "toset",
-        "tolist",
-        "coalesce",
-        "try",
-        "trimspace",
-        "chomp",
-        "flatten",
-        "ephemeralasnull",
-    ]
-)
-SCRIPTS = frozenset(
-    [
-        "user_data",
-        "user_data_base64",
-        "custom_data",
-        "metadata_startup_script",
-        "startup_script",
-        "inline",
-        "command",
-        "user_data_replace",
-        "script",
-        "cloud_init",
-        "content",
-        "template",
-    ]
-)
 
 
 def extract(source: Source, hits: Hits) -> Extraction:
@@ -86,33 +49,6 @@ def _utf8(data: bytes) -> bool:
     return True
 
 
-class Place(NamedTuple):
-    """Where the walk stands; ``defines`` is the name under which the value can be used elsewhere."""
-
-    keys: tuple[str, ...]
-    name: str = ""
-    extent: int = 0
-    resource: str = ""
-    scope: str = ""
-    defines: str = ""
-    position: Position = Position.PROPERTY
-    callee: str = ""
-    note: str = ""
-    extent_end: int = 0
-    depth: int = 0
-
-    @property
-    def symbol(self) -> str:
-        return ".".join(self.keys)
-
-    @property
-    def dotted(self) -> str:
-        """The path of the argument below its resource, list indices left out; elsewhere the name."""
-        if self.keys[:1] not in (("resource",), ("data",)):
-            return self.name
-        return ".".join(k.partition("[")[0] for k in self.keys[3:] if k != "${}" and not k.isdigit()) or self.name
-
-
 class Reader:
     def __init__(self, gather: Gather) -> None:
         self.gather = gather
@@ -121,7 +57,7 @@ class Reader:
         self.folder = syntax.directory(self.path)
         self.embedded = Embedded(gather)
         self.variables = ".tfvars" in self.path
-        self.too_deep = False
+        self.expressions = Expressions(gather, self.embedded)
 
     # ------------------------------------------------------------ blocks
 
@@ -136,7 +72,7 @@ class Reader:
                     note="tfvars",
                     defines=f"{self.folder}#var.{name}",
                 )
-            self.expression(expression, place)
+            self.expressions.expression(expression, place)
         seen: Counter[tuple[str, ...]] = Counter()
         for block in syntax.blocks(body):
             words = syntax.labels(block, self.data)
@@ -163,7 +99,7 @@ class Reader:
         elif kind == "locals":
             for key, expression in syntax.attributes(body):
                 name = syntax.text(key, self.data)
-                self.expression(
+                self.expressions.expression(
                     expression,
                     Place(
                         ("locals", name), name, key.start_byte, scope="locals", defines=f"{self.folder}#local.{name}"
@@ -175,7 +111,9 @@ class Reader:
             for key, expression in syntax.attributes(body):
                 name = syntax.text(key, self.data)
                 named = rest[0] if name == "value" else name
-                self.expression(expression, Place((*words, name), named, key.start_byte, "output", ".".join(words)))
+                self.expressions.expression(
+                    expression, Place((*words, name), named, key.start_byte, "output", ".".join(words))
+                )
         else:
             self._plain(body, words, number)
 
@@ -210,7 +148,7 @@ class Reader:
                     position=Position.PARAMETER_DEFAULT,
                     note="sensitive" if flags.get("sensitive") == "true" else "",
                 )
-                self.expression(expression, place)
+                self.expressions.expression(expression, place)
 
     def _module(self, body: Node, words: tuple[str, ...]) -> None:
         target = syntax.module_directory(self.path, syntax.attribute_text(body, "source", self.data))
@@ -219,21 +157,21 @@ class Reader:
             if name in ("source", "version", "count", "for_each", "depends_on", "providers"):
                 continue
             defines = f"{target}#var.{name}" if target is not None else ""
-            self.expression(
+            self.expressions.expression(
                 expression, Place((*words, name), name, key.start_byte, ".".join(words[:1]), ".".join(words), defines)
             )
 
     def body(self, body: Node, place: Place) -> None:
-        if self._deep(place, body):
+        if self.expressions.deep(place, body):
             return
         for key, expression in syntax.attributes(body):
-            if not self._interesting(key.start_byte, expression.end_byte):
+            if place.resource != PARAMETER and not self._interesting(key.start_byte, expression.end_byte):
                 continue
             name = syntax.text(key, self.data)
-            self.expression(
-                expression,
-                place._replace(keys=(*place.keys, name), name=name, extent=key.start_byte, depth=place.depth + 1),
-            )
+            below = place._replace(keys=(*place.keys, name), name=name, extent=key.start_byte, depth=place.depth + 1)
+            if place.resource == PARAMETER and name == "value":
+                below = self._named(body, below)
+            self.expressions.expression(expression, below)
         seen: Counter[str] = Counter()
         for block in syntax.blocks(body):
             words = syntax.labels(block, self.data)
@@ -250,219 +188,14 @@ class Reader:
             resource = ".".join(words) if kind == "backend" else place.resource
             self.body(inner, below._replace(scope=below.symbol, note=note, resource=resource))
 
-    def _deep(self, place: Place, node: Node) -> bool:
-        if place.depth <= syntax.DEPTH:
-            return False
-        if not self.too_deep:
-            self.too_deep = True
-            self.gather.problem(
-                node.start_byte, f"nested deeper than {syntax.DEPTH} levels; what lies deeper was not read"
-            )
-        return True
-
-    # ------------------------------------------------------------ expressions
-
-    def expression(self, node: Node, place: Place) -> None:
-        """Adds what the expression passes on to ``place``: literals, references, literal arms."""
-        place = place._replace(depth=place.depth + 1)
-        if self._deep(place, node):
-            return
-        while node.type in WRAPPERS and node.child_count == 1:
-            node = node.children[0]
-        kind = node.type
-        if kind == "string_lit":
-            self._string(node, syntax.string_value(node, self.data), place)
-        elif kind == "numeric_lit":
-            if numeric_candidate(place.name):
-                self._add(node.start_byte, node.end_byte, syntax.text(node, self.data), place, LiteralType.INT)
-        elif kind == "quoted_template":
-            self._template(node, place)
-        elif kind == "heredoc_template":
-            self._heredoc(node, place)
-        elif kind == "tuple":
-            for number, item in enumerate(c for c in node.named_children if c.type == "expression"):
-                if self.gather.full:
-                    break
-                self._item(item, place, number)
-        elif kind == "object":
-            self._object(node, place)
-        elif kind == "function_call":
-            self._call(node, place)
-        elif kind in ("bool_lit", "null_lit", "identifier", "comment"):
-            return
-        else:
-            self._parts(node, place)
-
-    def _parts(self, node: Node, place: Place) -> None:
-        children = node.children
-        comparison = any(c.type in ("==", "!=") for c in children)
-        name = ""
-        for number, child in enumerate(children):
-            if child.type == "variable_expr":
-                used = syntax.traversal_at(children, number, self.data)
-                name = used.names[-1]
-                self._reference(used, place)
-        below = place._replace(position=Position.COMPARISON, name=name or place.name) if comparison else place
-        skip = node.type == "conditional"
-        for number, child in enumerate(children):
-            if child.type == "index":
-                self._index(child, place)
-            elif child.type not in ("variable_expr", "get_attr") and (child.children or child.type == "numeric_lit"):
-                arm = below._replace(note="condition", position=Position.COMPARISON) if skip and number == 0 else below
-                self.expression(child, arm)
-
-    def _index(self, node: Node, place: Place) -> None:
-        for child in node.children:
-            for used in syntax.traversals(child, self.data):
-                self._reference(used, place._replace(resource="", name="index"))
-
-    def _reference(self, used: syntax.Traversal, place: Place) -> None:
-        root, *names = used.names
-        if root not in ("var", "local") or not names:
-            return
-        targets = [f"{self.folder}#{root}.{names[0]}"]
-        if len(names) > 1:
-            targets.append(f"{self.folder}#{root}.{'.'.join(names)}")
-        for target in targets:
-            self.gather.refer(
-                used.start,
-                used.end,
-                target,
-                resource=place.resource,
-                parameter=place.dotted,
-                symbol=place.symbol,
-                scope=place.scope,
-                defines=place.defines,
-            )
-
-    def _item(self, item: Node, place: Place, number: int) -> None:
-        position = Position.ELEMENT if place.position is Position.PROPERTY else place.position
-        keys = (*place.keys, str(number))
-        self.expression(item, place._replace(keys=keys, position=position, defines="", scope=place.scope))
-
-    def _object(self, node: Node, place: Place) -> None:
-        rows = [
-            (self._key(c.named_children[0]), c.named_children[0], c.named_children[-1])
-            for c in node.named_children
-            if c.type == "object_elem" and len(c.named_children) >= 2
-        ]
-        scope = place.symbol if place.position is not Position.ELEMENT else f"{place.scope}.{place.keys[-1]}"
-        pair = self._pair(rows) if place.position is Position.ELEMENT else None
-        for name, key, value in rows:
-            position = Position.PROPERTY if place.position is Position.ELEMENT else place.position
-            if pair and value == pair[2]:
-                below = place._replace(
-                    keys=(*place.keys[:-1], pair[0]),
-                    name=pair[0],
-                    extent=min(pair[1].start_byte, key.start_byte),
-                    extent_end=pair[1].end_byte,
-                    position=position,
-                )
-            else:
-                defines = f"{place.defines}.{name}" if place.defines else ""
-                below = place._replace(
-                    keys=(*place.keys, name),
-                    name=name,
-                    extent=key.start_byte,
-                    scope=scope,
-                    defines=defines,
-                    position=position,
-                )
-            self.expression(value, below)
-
-    def _key(self, node: Node) -> str:
-        literal = syntax.literal_string(node)
-        return syntax.string_value(literal, self.data) if literal is not None else syntax.text(node, self.data).strip()
-
-    def _pair(self, rows: list[tuple[str, Node, Node]]) -> tuple[str, Node, Node] | None:
-        name = next((v for k, _, v in rows if k in NAMES), None)
-        value = next((v for k, _, v in rows if k in VALUES), None)
-        literal = syntax.literal_string(name) if name is not None else None
-        if literal is None or value is None or len(rows) > 6:
-            return None
-        return syntax.string_value(literal, self.data), literal, value
-
-    def _call(self, node: Node, place: Place) -> None:
-        name = syntax.text(node.children[0], self.data)
-        inner = place if name in TRANSPARENT else place._replace(callee=name, position=Position.ARGUMENT, defines="")
-        for child in node.named_children:
-            if child.type == "function_arguments":
-                for argument in child.named_children:
-                    self.expression(argument, inner)
-
-    # ------------------------------------------------------------ texts
-
-    def _string(self, node: Node, value: str, place: Place) -> None:
-        if self._looked_into(node, value, place):
-            return
-        self._add(node.start_byte, node.end_byte, value, place, LiteralType.STR)
-
-    def _looked_into(self, node: Node, value: str, place: Place) -> bool:
-        """Whether a quoted text was a document or a script, and nothing is left to say of it."""
-        if not (value[:1] in ("{", "[") or place.name in SCRIPTS or place.note == "provisioner" or "\n" in value):
-            return False
-        before = len(self.gather.found)
-        scalar = Scalar(node.start_byte, node.end_byte, node.start_byte, value, '"', "str")
-        document = self.embedded.scan(scalar, place.symbol, place.resource, place.scope, place.extent)
-        return document or (place.name in SCRIPTS and len(self.gather.found) > before)
-
-    def _template(self, node: Node, place: Place) -> None:
-        words = []
-        for child in node.children:
-            if child.type == "template_literal":
-                words.append(syntax.unescape(syntax.text(child, self.data)))
-            elif child.type not in ("quoted_template_start", "quoted_template_end"):
-                words.append("\0")
-                self._parts(child, place._replace(keys=(*place.keys, "${}")))
-        value = "".join(words)
-        if value.strip("\0") and not self._looked_into(node, value, place):
-            self._add(node.start_byte, node.end_byte, value, place, LiteralType.TEMPLATE)
-
-    def _heredoc(self, node: Node, place: Place) -> None:
-        """What stands in the lines of a heredoc; all of it as one literal only when they say nothing (a private key)."""
-        first = self.data.find(b"\n", node.start_byte, node.end_byte) + 1
-        last = node.children[-1].start_byte if node.children[-1].type == "heredoc_identifier" else node.end_byte
-        if first <= node.start_byte or last <= first:
-            return
-        words = []
-        for child in node.children:
-            if child.type == "template_literal":
-                words.append(syntax.text(child, self.data))
-            elif child.type in ("template_interpolation", "template_directive"):
-                words.append("\0")
-                self._parts(child, place._replace(keys=(*place.keys, "${}")))
-        value = "".join(words)
-        before = len(self.gather.found)
-        style = Scalar(first, last, first, value.strip(), "", "str")
-        self.embedded.scan(style, place.symbol, place.resource, place.scope, place.extent)
-        if len(self.gather.found) == before and value.strip("\0 \r\n\t"):
-            end = first + len(self.data[first:last].rstrip(b" \t\r\n"))
-            self._add(
-                first,
-                end,
-                value.strip(" \t\r\n"),
-                place._replace(note="heredoc"),
-                LiteralType.TEMPLATE if "\0" in value else LiteralType.STR,
-            )
-
-    def _add(self, start: int, end: int, value: str, place: Place, literal: LiteralType) -> None:
-        self.gather.add(
-            Found(
-                start=start,
-                end=end,
-                value=value,
-                name=place.name,
-                symbol=place.symbol,
-                extent=place.extent,
-                extent_end=place.extent_end,
-                literal=literal,
-                position=place.position,
-                scope=place.scope or "module",
-                resource=place.resource,
-                parameter=place.dotted,
-                callee=place.callee,
-                defines=place.defines,
-                note=place.note,
-                kept=bool(place.defines),
-            )
-        )
+    def _named(self, body: Node, place: Place) -> Place:
+        """A parameter's value is called what the parameter is: ``/prod/shop/DB_PASSWORD`` → ``DB_PASSWORD``. By its type alone a
+        ``String`` is no secret."""
+        rows = {syntax.text(k, self.data): e for k, e in syntax.attributes(body)}
+        name, kind = rows.get("name"), syntax.attribute_text(body, "type", self.data)
+        if kind != "SecureString":
+            place = place._replace(resource="")
+        last = re.split(r"[/.]", syntax.text(name, self.data).strip('"'))[-1] if name is not None else ""
+        if name is None or not re.fullmatch(r"[\w-]+", last):
+            return place
+        return place._replace(name=last, extent=min(place.extent, name.start_byte), extent_end=name.end_byte)

@@ -70,7 +70,7 @@ def literal(modules: Modules, unit: Unit[Action], candidate: Candidate, access: 
     if access.home is Home.ROLE:
         _static_key(modules, unit, path, spot, candidate.span)
         return
-    if candidate.literal is LiteralType.TEXT or spot.text == "heredoc":
+    if candidate.literal is LiteralType.TEXT or spot.text == "heredoc" or "embedded" in candidate.note:
         code = hurdle(spot)
         known = (
             code
