@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from hardcode_hunter import apply as applying
-from hardcode_hunter import binding, discover, pipeline, planfile, state
+from hardcode_hunter import binding, discover, environments, pipeline, planfile, state
 from hardcode_hunter import plan as planning
 from hardcode_hunter import rewrite as rewriting
 from hardcode_hunter import undo as undoing
@@ -177,7 +177,8 @@ def _with_differing_values(plan: Plan, reading: pipeline.Reading) -> Plan:
 def rewrite(tree: Tree, plan: Plan, tiers: frozenset[str] = frozenset({Tier.SAFE.value})) -> Preview:
     """What the languages make of the plan's replacements; those of blocked secrets are skips. Writes nothing."""
     blocked = {s.id: s for s in plan.secrets if s.blocked}
-    rows = [r for r in plan.replacements if r.secret not in blocked]
+    unshared = {s.finding: s for s in environments.unshared(plan)}
+    rows = [r for r in plan.replacements if r.secret not in blocked and r.finding not in unshared]
     asked = tuple(
         Skip(r.finding, r.path, r.line, "open-question", str(blocked[r.secret].blocked[0]), r.rule) for r in plan.replacements if r.secret in blocked
     )
@@ -186,7 +187,8 @@ def rewrite(tree: Tree, plan: Plan, tiers: frozenset[str] = frozenset({Tier.SAFE
     placement = rewriting.place(sources, rows)
     context = Rewriting(access=accesses(plan), retriever=retriever, helper_modules=placement.modules, tiers=tiers)
     changes, skips, unmet = rewriting.rewrite(sources, rows, context, pipeline.languages(), placement.files)
-    return Preview(changes, (*asked, *skips), unmet)
+    apart = (s for s in unshared.values() if s.finding not in {a.finding for a in asked})
+    return Preview(changes, (*asked, *apart, *skips), unmet)
 
 
 def accesses(plan: Plan) -> dict[tuple[str, str], Access]:

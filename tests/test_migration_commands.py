@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -45,3 +48,33 @@ def test_what_stops_every_secret_is_said_once(run: Run, tree: Repository) -> Non
     assert ran.status == 2
     lines = [line for line in ran.out.splitlines() if "region" in line]
     assert len(lines) == 1 and lines[0].endswith("(2 secrets)")
+
+
+CLASSES = """class Config:
+    DEBUG = False
+
+
+class DevelopmentConfig(Config):
+    MAIL_PASSWORD = "hunter-mail-dev-1"
+    STRIPE_KEY = "hunter-stripe-dev-2"
+
+
+class ProductionConfig(Config):
+    MAIL_PASSWORD = "hunter-mail-prod-3"
+"""
+
+
+def test_a_configuration_class_for_each_environment_can_be_imported_in_all(
+    run: Run, tree: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree.git("rm", "-q", "settings.py")
+    tree.commit({"config.py": CLASSES})
+    assert run("plan", "--no-diff", cwd=tree.root).status == 1
+    ran = run("apply", "--offline", cwd=tree.root)
+    assert "config.py:7 one-environment" in ran.out
+    store = tree.root.parent / "local.json"
+    store.write_text(json.dumps({"mail": {"password": "hunter-mail-prod-3"}}))
+    monkeypatch.setenv("SECRETS_LOCAL_FILE", str(store))
+    program = "import config; print(config.ProductionConfig.MAIL_PASSWORD, config.DevelopmentConfig.STRIPE_KEY)"
+    done = subprocess.run([sys.executable, "-c", program], cwd=tree.root, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["hunter-mail-prod-3", "hunter-stripe-dev-2"]
