@@ -5,6 +5,7 @@ A default that is a call would be evaluated even when it isn't needed: an enviro
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -20,7 +21,6 @@ from hardcode_hunter.model import Evaluated, Position, Replacement, Span
 
 InPlace = Callable[[Workbench, Place, Sequence[Replacement]], Operation]
 
-MAPPINGS = frozenset({"os.environ", "environ"})
 READERS = frozenset(
     {
         "decouple.config",
@@ -57,54 +57,49 @@ def plan(bench: Workbench, place: Place, rows: Sequence[Replacement], in_place: 
 def _lookup(
     bench: Workbench, place: Place, call: cst.Call, rows: Sequence[Replacement], in_place: InPlace
 ) -> Operation | None:
-    function = call.func
-    name = bench.callee(call)
-    is_default = isinstance(place.parent, cst.Arg) and (
-        place.parent.keyword.value == "default"
-        if place.parent.keyword
-        else len(call.args) > 1 and call.args[1] is place.parent
-    )
-    if not is_default:
+    if not _is_default(place, call):
         return None
     key = call.args[0]
-    if key.keyword is not None or key.star or not isinstance(key.value, (cst.SimpleString, cst.Name, cst.Attribute)):
-        if rows[0].position is Position.ENV_DEFAULT:
-            raise Unchanged("unknown-default")
-        return None
-    receiver = function.value if isinstance(function, cst.Attribute) else None
-    asked = bench.tree.code(key.value)
-    mapping = (
-        "os.environ"
-        if name == "os.getenv" and isinstance(function, cst.Attribute)
-        else dotted(receiver)
-        if receiver
-        else ""
-    )
-    method = name.rpartition(".")[2]
-    if (
-        mapping
-        and bench.names.resolve(mapping) == "os.environ"
-        and method in ("getenv", "get", "setdefault")
-        and len(call.args) == 2
-    ):
-        if name == "os.getenv":
-            mapping = f"{dotted(function.value)}.environ" if isinstance(function, cst.Attribute) else mapping
-        other = f"{bench.tree.code(function)}({asked}, {{}})" if method == "setdefault" else "{}"
-        return _lazy(bench, place, call, rows, in_place, f"{mapping}[{asked}] if {asked} in {mapping} else {other}")
-    if name == "os.getenv" and len(call.args) == 2:
-        return _lazy(
-            bench,
-            place,
-            call,
-            rows,
-            in_place,
-            f"{bench.tree.code(call.func)}({asked}) if {bench.tree.code(call.func)}({asked}) is not None else {{}}",
-        )
-    if name in READERS or (rows[0].position is Position.ENV_DEFAULT and rows[0].callee in READERS):
+    plain = key.keyword is None and not key.star and isinstance(key.value, (cst.SimpleString, cst.Name, cst.Attribute))
+    form = _form(bench, call, bench.tree.code(key.value)) if plain and len(call.args) == 2 else ""
+    if form:
+        return _lazy(bench, place, call, rows, in_place, form)
+    if plain and (_reads_settings(bench.callee(call)) or _reads_settings(rows[0].callee)):
         return _reader(bench, place, call, rows, in_place)
     if rows[0].position is Position.ENV_DEFAULT:
         raise Unchanged("unknown-default")
     return None
+
+
+def _is_default(place: Place, call: cst.Call) -> bool:
+    """Whether the literal is the call's ``default``, or its second argument."""
+    argument = place.parent
+    assert isinstance(argument, cst.Arg)
+    if argument.keyword is not None:
+        return argument.keyword.value == "default"
+    return len(call.args) > 1 and call.args[1] is argument
+
+
+def _form(bench: Workbench, call: cst.Call, key: str) -> str:
+    """The look-up of ``key`` in ``os.environ`` as a conditional expression, with ``{}`` for the default; empty for other calls."""
+    function = call.func
+    written = bench.tree.code(function)
+    if bench.callee(call) == "os.getenv" and isinstance(function, cst.Name):
+        return f"{written}({key}) if {written}({key}) is not None else {{}}"
+    if not isinstance(function, cst.Attribute):
+        return ""
+    mapping, method = dotted(function.value), function.attr.value
+    if bench.names.resolve(mapping) == "os" and method == "getenv":
+        mapping, method = f"{mapping}.environ", "get"
+    if bench.names.resolve(mapping) != "os.environ" or method not in ("get", "setdefault"):
+        return ""
+    other = f"{written}({key}, {{}})" if method == "setdefault" else "{}"
+    return f"{mapping}[{key}] if {key} in {mapping} else {other}"
+
+
+def _reads_settings(callee: str) -> bool:
+    """``decouple.config``, ``environs.Env`` and its ``str``."""
+    return callee in READERS or callee.removesuffix(".str") in READERS
 
 
 def _reader(
@@ -150,7 +145,7 @@ def _parameter(bench: Workbench, place: Place, rows: Sequence[Replacement], in_p
     function.body.visit(uses)
     if not uses.used:
         raise Unchanged("unused-default")
-    if uses.none_matters:
+    if uses.none_matters or _given_none(bench, name):
         raise Unchanged("none-is-meaningful")
     annotated = _optional(bench, param)
     body_place = Place(place.node, (function.body, *place.ancestors), place.span, place.statement)
@@ -163,6 +158,17 @@ def _parameter(bench: Workbench, place: Place, rows: Sequence[Replacement], in_p
         splices.append(annotated[0])
         changes.append(annotated[1])
     return replace(inner, splices=tuple(splices), changes=tuple(changes))
+
+
+def _given_none(bench: Workbench, parameter: str) -> bool:
+    """Whether a call in this file passes ``None`` on purpose for a parameter of this name."""
+    return any(
+        isinstance(node, ast.keyword)
+        and node.arg == parameter
+        and isinstance(node.value, ast.Constant)
+        and node.value.value is None
+        for node in ast.walk(bench.tree.syntax)
+    )
 
 
 def _optional(bench: Workbench, param: cst.Param) -> tuple[Splice, tuple[cst.CSTNode, NodeChange]] | None:

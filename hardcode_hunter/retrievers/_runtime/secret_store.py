@@ -289,7 +289,7 @@ def _secret(identifier: str) -> tuple[str, str]:
 
 
 def _parameter(identifier: str) -> tuple[str, str]:
-    name = "/" + identifier if "/" in identifier and not identifier.startswith(("/", "arn:")) else identifier
+    name = identifier if identifier.startswith("arn:") else "/" + identifier.lstrip("/")
     answer = _client("ssm", identifier).get_parameter(Name=name, WithDecryption=True)["Parameter"]
     return answer["Value"], str(answer["Version"])
 
