@@ -347,7 +347,7 @@ def _ask_environment(groups: Sequence[Group]) -> None:
     for members in groups:
         if not members.environment:
             places = ", ".join(f"{f.path}:{f.line}" for f in members.findings[:3])
-            ask = f"To which environment does the value at {places} belong? Set 'environment' and answer 'set'."
+            ask = f"To which environment does the value at {places} belong? Set 'environment' and answer 'set', or plan again with --environment NAME for all such values."
             members.questions.append(Question(f"environment-{members.first.id}", ask, ("set",)))
 
 

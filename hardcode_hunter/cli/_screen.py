@@ -53,7 +53,7 @@ def show_plan(plan: Plan) -> None:
         for line in _secret_lines(secret):
             say(f"    {line}")
     if plan.skips:
-        say(f"{plural(len(plan.skips), 'finding')} stay where they are: {reasons(plan.skips)}")
+        say(f"Left in the code ({reasons(plan.skips)}):")
 
 
 def _secret_lines(secret: Secret) -> Iterable[str]:
