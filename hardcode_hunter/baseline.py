@@ -187,7 +187,7 @@ class Tree:
 
     ``scanned(path)``: every finding of the file is known; ``exists(path)``: it is there; ``every``: ids of all findings, whatever their
     confidence. ``old(path, symbol)``: digests of the values that the old image has there, ``None`` where there is no old image;
-    ``before``: the old image's baseline; ``renamed``: a file's path in the old image. ``marks``: digests by id, kept under a key outside
+    ``before``: the old image's baseline, of which ``vanished`` is not there any more; ``renamed``: a file's path in the old image. ``marks``: digests by id, kept under a key outside
     the repository.
     """
 
@@ -196,6 +196,7 @@ class Tree:
     every: Collection[str]
     old: Callable[[str, str], Collection[str]] | None = None
     before: Mapping[str, Entry] = field(default_factory=dict)
+    vanished: Collection[Entry] = ()
     renamed: Callable[[str], str] = lambda path: path
     marks: Mapping[str, str] = field(default_factory=dict)
 
@@ -277,22 +278,27 @@ def _objection(finding: Finding, entry: Entry, tree: Tree, today: datetime.date)
         return "returned", f"the baseline says that it was {entry.status}"
     if entry.expired(today):
         return "expired", f"its baseline entry expired on {entry.expires}"
-    path = tree.renamed(finding.path) if entry.path == finding.path else entry.path
-    if (
-        tree.old is not None
-        and _same_decision(entry, path, tree)
-        and finding.digest not in tree.old(path, finding.symbol)
-    ):
-        return "changed", CHANGED
+    if tree.old is not None and (earlier := _earlier(entry, finding, tree)):
+        places = {earlier.path, entry.path, tree.renamed(finding.path)}
+        if not any(finding.digest in tree.old(path, finding.symbol) for path in places):
+            return "changed", CHANGED
     if tree.marks.get(entry.id, finding.digest) != finding.digest:
         return "changed", CHANGED
     return "", ""
 
 
-def _same_decision(entry: Entry, path: str, tree: Tree) -> bool:
-    """Whether the old image's baseline has this entry, as it is but for its path and rule: a line that was edited is a new decision."""
-    known = tree.before.get(entry.id) or tree.before.get(fingerprint(path, entry.symbol, entry.n))
-    return known is not None and replace(known, path=entry.path, rule=entry.rule) == entry
+def _earlier(entry: Entry, finding: Finding, tree: Tree) -> Entry | None:
+    """The same decision in the old image's baseline, whatever its path and rule were: a line that was edited or added is a new decision.
+
+    An entry that vanished while this one, otherwise alike, appeared was followed to another file.
+    """
+    before = fingerprint(tree.renamed(finding.path), entry.symbol, entry.n)
+    known = (
+        tree.before.get(entry.id)
+        or tree.before.get(before)
+        or next((e for e in tree.vanished if e.key[1:] == entry.key[1:]), None)
+    )
+    return known if known is not None and replace(known, path=entry.path, rule=entry.rule) == entry else None
 
 
 def _moved(findings: Iterable[Finding], entries: Mapping[str, Entry], tree: Tree) -> dict[str, Finding]:

@@ -14,7 +14,7 @@ from hardcode_hunter.errors import UsageError
 from hardcode_hunter.model import Finding, Remark, Source
 
 if TYPE_CHECKING:
-    from hardcode_hunter.baseline import Tree
+    from hardcode_hunter.baseline import Entry, Tree
 
 Detect = Callable[[str, bytes], Iterable[Finding]]
 """What a scan of one file alone finds, with the digests of this run."""
@@ -134,18 +134,21 @@ def _against(
     from hardcode_hunter import baseline
 
     entries = baseline.parse(data, judged.baseline)
-    applied = baseline.apply(
-        judged.kept,
-        entries,
-        tree(feed, gate, every, seen, detect, judged.baseline),
-        judged.baseline,
-        datetime.date.today(),
-        gate.statuses,
-    )
-    return Judged(applied.kept, (*judged.hushed, *applied.hushed), (*judged.remarks, *applied.remarks), judged.baseline)
+    tree = _tree(feed, gate, every, seen, detect, judged.baseline, entries)
+    applied = baseline.apply(judged.kept, entries, tree, judged.baseline, datetime.date.today(), gate.statuses)
+    hushed = (*judged.hushed, *applied.hushed)
+    return Judged(applied.kept, hushed, (*judged.remarks, *applied.remarks), judged.baseline)
 
 
-def tree(feed: Feed, gate: Gate, every: Collection[str], seen: Collection[str], detect: Detect, path: str) -> Tree:
+def _tree(
+    feed: Feed,
+    gate: Gate,
+    every: Collection[str],
+    seen: Collection[str],
+    detect: Detect,
+    path: str,
+    entries: Mapping[str, Entry],
+) -> Tree:
     """What :func:`hardcode_hunter.baseline.apply` asks of the scanned tree; of a change, its old image as well."""
     from hardcode_hunter import baseline
     from hardcode_hunter.images import Changes
@@ -155,10 +158,16 @@ def tree(feed: Feed, gate: Gate, every: Collection[str], seen: Collection[str], 
         return baseline.Tree(lambda p: p in seen, lambda p: os.path.lexists(root / p), every, marks=gate.marks)
     old = feed.old_file(path)
     before = baseline.parse(old, path) if old is not None else {}
-    values = _Old(feed.old_file, detect)
     renamed = {name: image.before for name, image in feed.images.items() if image.before}
     return baseline.Tree(
-        lambda p: False, feed.exists, every, values.digests, before, lambda p: renamed.get(p, p), gate.marks
+        scanned=lambda p: False,
+        exists=feed.exists,
+        every=every,
+        old=_Old(feed.old_file, detect).digests,
+        before=before,
+        vanished=[entry for id, entry in before.items() if id not in entries],
+        renamed=lambda p: renamed.get(p, p),
+        marks=gate.marks,
     )
 
 
