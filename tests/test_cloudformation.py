@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import itertools
 import time
 from typing import Any
@@ -358,8 +359,7 @@ def test_cfn_lint_reports_nothing_new(case: rewriting_cases.Case) -> None:
 
 
 def test_a_proof_that_fails_leaves_the_file_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    from hardcode_hunter.languages.cloudformation import rewrite
-
+    rewrite = importlib.import_module("hardcode_hunter.languages.cloudformation.rewrite")
     monkeypatch.setattr(rewrite, "plain", lambda *_: next(counter))
     counter = itertools.count()
     case = next(c for c in CASES if c.name == "parameter_ref")

@@ -94,6 +94,10 @@ FOUND = {
         {"main.tf": 'locals {\n  script = templatefile("x.tpl", { db_password = "Grey-Heron-47" })\n}\n'},
         {("main.tf", 2, "migrate")},
     ),
+    "an output": (
+        {"main.tf": 'output "db_password" {\n  value = "Grey-Heron-47"\n}\n'},
+        {("main.tf", 2, "migrate")},
+    ),
     "other clouds are reported": (
         {"main.tf": 'resource "azurerm_sql_server" "s" {\n  administrator_login_password = "Aa12345678"\n}\n'},
         {("main.tf", 2, "report")},

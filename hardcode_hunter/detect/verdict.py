@@ -86,7 +86,7 @@ def _aws(candidate: Candidate) -> bool:
     resources = [candidate.resource, *(s.resource for s in candidate.sinks)]
     named = [r for r in resources if r]
     return not named or any(
-        r.startswith(("aws", "provider.aws", "backend.s3", "module", "kubernetes", "helm")) for r in named
+        r.startswith(("aws", "provider.aws", "backend.s3", "module", "output", "kubernetes", "helm")) for r in named
     )
 
 

@@ -254,7 +254,7 @@ class Template:
     def _below(self, place: Place, key: Scalar, node: Mapping) -> Place:
         below = place.child(key.value, key.start)
         if place.keys[0] == "Outputs" and key.value == "Value" and len(place.keys) == 2:
-            return below._replace(name=place.keys[1])
+            return below._replace(name=place.keys[1], extent=place.extent)
         if place.resource == PARAMETER and below.dotted == "Value":
             return _named(below, node.get("Name"))
         return below

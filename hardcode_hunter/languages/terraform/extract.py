@@ -110,10 +110,8 @@ class Reader:
         elif kind == "output" and rest:
             for key, expression in syntax.attributes(body):
                 name = syntax.text(key, self.data)
-                named = rest[0] if name == "value" else name
-                self.expressions.expression(
-                    expression, Place((*words, name), named, key.start_byte, "output", ".".join(words))
-                )
+                named, extent = (rest[0], block.start_byte) if name == "value" else (name, key.start_byte)
+                self.expressions.expression(expression, Place((*words, name), named, extent, "output", ".".join(words)))
         else:
             self._plain(body, words, number)
 
