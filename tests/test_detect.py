@@ -211,8 +211,11 @@ def test_what_is_none(text: str, rules: RuleSet) -> None:
     ],
 )
 def test_a_tag_says_what_a_resource_is(path: str, text: str, rules: RuleSet) -> None:
-    assert scan({path: text + "\n"}, rules) == ()
-    assert len(scan({path: text.replace("api-key-2", "Zx91-kT7q_pLw3sV") + "\n"}, rules)) == 1
+    for name in ("api-key-2", "sqlalchemy-database-uri-2", "db"):
+        assert scan({path: text.replace("api-key-2", name) + "\n"}, rules) == ()
+    assert (
+        len(scan({path: text.replace("api-key-2", "postgresql://app:Zx91-kT7q@db.internal/shop") + "\n"}, rules)) == 1
+    )
 
 
 def test_one_finding_for_each_literal_by_the_most_specific_rule(rules: RuleSet) -> None:
@@ -308,8 +311,9 @@ def test_fields_that_belong_together(text: str, expected: str, engine: str, rule
 
 
 def test_the_engine_says_how_a_database_password_rotates(rules: RuleSet) -> None:
-    urls = ('"postgresql://u:tide-9@h/d"', '"mysql://u:tide-9@h/d"')
-    assert [one(python(f"X = {url}\n", rules)).rotation for url in urls] == ["postgresql-single-user", "none"]
+    urls = ('"postgresql://u:tide-9@h/d"', '"mysql://u:tide-9@h/d"', '"mongodb://u:tide-9@h/d"')
+    expected = ["postgresql-single-user", "mysql-single-user", "none"]
+    assert [one(python(f"X = {url}\n", rules)).rotation for url in urls] == expected
     django = 'DATABASES = {"default": {"ENGINE": "django.db.backends.postgresql", "USER": "u", "PASSWORD": "tide-9"}}\n'
     assert one(python(django, rules)).rotation == "postgresql-single-user"
 
@@ -327,6 +331,14 @@ def test_parts_of_a_literal_are_named(rules: RuleSet) -> None:
     assert {f.part for f in finding.fields} == {"username", "password", "host", "port", "dbname"}
     assert finding.digest == detect.digest(KEY, "tide-9"), "the digest is of the value that the server gets"
     assert finding.length == len("tide-9")
+
+
+def test_a_part_that_is_filled_in_later_is_no_field(rules: RuleSet) -> None:
+    texts = (
+        'u = "mongodb://{}:tide-light-9@db.internal/shop".format(user)',
+        'u = "amqp://%s:tide-light-9@db.internal/shop" % user',
+    )
+    assert [field_roles(f) for text in texts for f in python(text + "\n", rules)] == ["dbname host password"] * 2
 
 
 def test_aws_pairs_are_deleted_not_moved(rules: RuleSet) -> None:

@@ -173,9 +173,13 @@ def _parts(candidate: Candidate, match: Match, key: bytes) -> list[Field]:
     if not match.part:
         return []
     parts = shapes.parse(match.shape, candidate.value.reveal())
-    return [
-        _field(p.role, candidate, p.value, key, p.role) for p in parts if p.role in PUBLIC_ROLES and "\0" not in p.value
-    ]
+    known = [p for p in parts if p.role in PUBLIC_ROLES and not _filled_in_later(p.value)]
+    return [_field(p.role, candidate, p.value, key, p.role) for p in known]
+
+
+def _filled_in_later(value: str) -> bool:
+    """``{}``, ``%s``, ``${Db.Endpoint.Address}``: no value that could be stored."""
+    return filters.format_string(value) or filters.reference(value)
 
 
 def _beside(match: Match, beside: Iterable[Sibling], key: bytes) -> list[Field]:

@@ -316,8 +316,8 @@ def _neutral(name: str) -> bool:
 
 def _by_name(candidate: Candidate, value: str, rules: RuleSet) -> Match | None:
     rule = named(candidate, rules)
-    if rule is None or filters.absent(value):
-        return None
+    if rule is None or filters.absent(value) or (candidate.resource and _TAGS.search(candidate.symbol)):
+        return None  # a resource's tag is a label: whoever sees the resource sees it
     if candidate.literal is LiteralType.INT and (not filters.password_name(candidate.name) or len(value) < 4):
         return None
     least = _least(candidate, rule)
@@ -336,9 +336,7 @@ _TAGS = re.compile(r"(?:^|[/.])(?:Tags|tags|tags_all)(?=[/.\[])")
 
 
 def _least(candidate: Candidate, rule: Rule) -> str:
-    """The strength that a value needs: any word can be a password, whatever else the rule is about. A resource's tag is a label."""
-    if candidate.resource and _TAGS.search(candidate.symbol):
-        return "strong"
+    """The strength that a value needs: any word can be a password, whatever else the rule is about."""
     return "word" if rule.strength in ("fair", "strong") and filters.password_name(candidate.name) else rule.strength
 
 
