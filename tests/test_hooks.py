@@ -218,6 +218,8 @@ def test_the_baseline_stays_as_it_is(person: Person) -> None:
 def test_skip_is_the_way_around(person: Person) -> None:
     person.repository.write({"a.py": LEAKY})
     person.repository.git("add", "-A")
+    if person.program.endswith("prek"):
+        pytest.skip("prek takes a run of which every hook is skipped for a mistake")
     person.environment["SKIP"] = "hardcode-hunter-system"
     assert person.commit().returncode == 0
 
