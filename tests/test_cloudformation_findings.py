@@ -138,8 +138,10 @@ FOUND = {
                 '      SecretString: \'{"username": "shop", "password": "Grey-Heron-47"}\'\n',
             ),
             "u.yaml": resource("AWS::SecretsManager::Secret", "      SecretString: tide-and-time\n"),
+            "v.json": '{"Resources": {"S": {"Type": "AWS::SecretsManager::Secret", "Properties": {\n'
+            '"SecretString": "{\\"username\\":\\"shop\\",\\"password\\":\\"secret-password\\"}"}}}}\n',
         },
-        {("t.yaml", 6, "migrate"), ("u.yaml", 6, "migrate")},
+        {("t.yaml", 6, "migrate"), ("u.yaml", 6, "migrate"), ("v.json", 2, "migrate")},
     ),
     "a custom resource": (
         {

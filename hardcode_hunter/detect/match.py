@@ -93,7 +93,7 @@ def _reached(candidate: Candidate, rules: RuleSet) -> Iterator[tuple[Rule, str, 
         rule = rules.property(candidate.resource, path)
         if rule:
             yield rule, rule.role, f"property {candidate.resource}.{path}"
-        elif candidate.position is Position.TEXT and rules.property(candidate.resource, path.rpartition(".")[0]):
+        elif _inside(candidate) and rules.property(candidate.resource, path.rpartition(".")[0]):
             named_so = rules.name(candidate.name)
             if named_so:
                 yield named_so, named_so.role, f"in property {candidate.resource}.{path.rpartition('.')[0]}"
@@ -102,6 +102,11 @@ def _reached(candidate: Candidate, rules: RuleSet) -> Iterator[tuple[Rule, str, 
         yield rule, rule.role, ""
     for sink in candidate.sinks:
         yield from _sunk(sink, rules)
+
+
+def _inside(candidate: Candidate) -> bool:
+    """Whether the literal is a part of the text that a property holds."""
+    return candidate.position is Position.TEXT or "embedded" in candidate.note
 
 
 def _sunk(sink: Sink, rules: RuleSet) -> Iterator[tuple[Rule, str, str]]:
