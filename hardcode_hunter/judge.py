@@ -24,8 +24,16 @@ Detect = Callable[[str, bytes], Iterable[Finding]]
 class Gate:
     """How the baseline is asked. ``statuses`` are those that hush here; ``marks`` are digests kept under a key outside the repository."""
 
-    statuses: Collection[str]
+    statuses: frozenset[str]
     marks: Mapping[str, str] = field(default_factory=dict)
+
+
+DECIDED = Gate(frozenset({"false-positive", "accepted"}))
+"""The gate of every command but ``scan``: see :data:`hardcode_hunter.baseline.DECIDED`."""
+
+
+HUSHING = Gate(DECIDED.statuses | {"todo"})
+"""The gate of ``scan``: what is known lets it pass, decided on or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +57,14 @@ def judge(
     every = frozenset(f.id for f in found)
     if not settings.suppressions:
         return Judged(_new(_wanted(found, settings), sources, feed), ())
+    if not sources:
+        return _known(Judged((), ()), settings, feed, gate, every, seen, detect)
     from hardcode_hunter import suppress
 
     said = suppress.suppress(found, sources, require_reason=settings.require_reason)
     kept, ignored = _per_file(_new(_wanted(said.kept, settings), sources, feed), settings)
     hushed = (*_new(_wanted(said.hushed, settings), sources, feed), *ignored)
-    data = _baseline(settings, feed)
-    if data is None:
-        return Judged(kept, hushed, said.remarks)
-    return _against(data, Judged(kept, hushed, said.remarks, settings.baseline), feed, gate, every, seen, detect)
+    return _known(Judged(kept, hushed, said.remarks), settings, feed, gate, every, seen, detect)
 
 
 def _wanted(findings: Iterable[Finding], settings: Settings) -> tuple[Finding, ...]:
@@ -109,9 +116,9 @@ def _new(findings: tuple[Finding, ...], sources: Mapping[str, Source], feed: Fee
 
 def _baseline(settings: Settings, feed: Feed) -> bytes | None:
     """The baseline's bytes: of the new image where that has one, else as it lies on disk."""
-    from hardcode_hunter.images import Changes
-
-    if isinstance(feed, Changes) and (data := feed.new_file(settings.baseline)) is not None:
+    new_file = getattr(feed, "new_file", None)
+    data: bytes | None = new_file(settings.baseline) if new_file else None
+    if data is not None:
         return data
     path = feed.walk.root / settings.baseline
     try:
@@ -126,18 +133,28 @@ def _baseline(settings: Settings, feed: Feed) -> bytes | None:
         raise UsageError(f"{path}: cannot be read ({error.strerror}); fix its permissions") from None
 
 
-def _against(
-    data: bytes, judged: Judged, feed: Feed, gate: Gate, every: Collection[str], seen: Collection[str], detect: Detect
+def _known(
+    judged: Judged,
+    settings: Settings,
+    feed: Feed,
+    gate: Gate,
+    every: Collection[str],
+    seen: Collection[str],
+    detect: Detect,
 ) -> Judged:
+    data = _baseline(settings, feed)
+    if data is None:
+        return judged
     import datetime
 
     from hardcode_hunter import baseline
 
-    entries = baseline.parse(data, judged.baseline)
-    tree = _tree(feed, gate, every, seen, detect, judged.baseline, entries)
-    applied = baseline.apply(judged.kept, entries, tree, judged.baseline, datetime.date.today(), gate.statuses)
+    where = settings.baseline
+    entries = baseline.parse(data, where)
+    tree = _tree(feed, gate, every, seen, detect, where, entries)
+    applied = baseline.apply(judged.kept, entries, tree, where, datetime.date.today(), gate.statuses)
     hushed = (*judged.hushed, *applied.hushed)
-    return Judged(applied.kept, hushed, (*judged.remarks, *applied.remarks), judged.baseline)
+    return Judged(applied.kept, hushed, (*judged.remarks, *applied.remarks), where)
 
 
 def _tree(

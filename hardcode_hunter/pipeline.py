@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
-import secrets
+import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from hardcode_hunter import baseline, detect, discover, excerpt, firstpass, judge, link, ruleset, shapes
+from hardcode_hunter import discover, firstpass, judge, ruleset
 from hardcode_hunter.config import Settings
 from hardcode_hunter.errors import UsageError
 from hardcode_hunter.model import (
@@ -29,6 +28,8 @@ from hardcode_hunter.plugins import Hits, Language, load
 
 HOLE = "\0"  # an interpolated part, in the value of a template literal
 Progress = Callable[[int], None]
+PASSING = (".json", ".template", ".tf", ".tfvars", ".yaml", ".yml")
+"""Suffixes of the languages that have ``passes_on``: for other files without a hit no language is loaded."""
 COMMENT = b"hardcode-hunter:"
 """What a comment of ours begins with: a file that has one is kept, so that one that hushes nothing can be told."""
 
@@ -40,7 +41,7 @@ class Reading:
     walk: discover.Walk
     rules: ruleset.RuleSet
     key: bytes = field(
-        default_factory=lambda: secrets.token_bytes(32), repr=False
+        default_factory=lambda: os.urandom(32), repr=False
     )  # of the findings' digests; lives as long as the run
     candidates: list[Candidate] = field(default_factory=list)
     references: list[Reference] = field(default_factory=list)
@@ -69,7 +70,7 @@ def _claims(language: Language, lower: str, name: str) -> bool:
 
 def passes_on(path: str, data: bytes) -> bool:
     """Whether a file without a hit may still give a value to a name that other files use."""
-    return any(
+    return path.endswith(PASSING) and any(
         path.endswith(lang.suffixes) and lang.passes_on(path, data) for lang in languages().values() if lang.passes_on
     )
 
@@ -135,17 +136,17 @@ def scan(
     catalogue = _catalogue(rules, settings)
     feed = feed or discover.OnDisk(discover.Walk(root), paths, settings.exclude, settings.force_exclude)
     reading = read(feed, rules, progress, key)
-    found = detect.detect(link.link(reading.candidates, reading.references), rules, reading.key)
+    found = _detected(reading)
     judged = judge.judge(
         found,
         reading.sources,
         settings,
         feed,
-        gate or judge.Gate(baseline.DECIDED),
+        gate or judge.DECIDED,
         set(reading.names),
         alone(rules, reading.key),
     )
-    kept = excerpt.with_excerpts(judged.kept, found, reading.sources, reading.candidates)
+    kept = _with_excerpts(judged.kept, found, reading)
     result = Scan(
         root=root,
         findings=tuple(sorted(kept, key=_order)),
@@ -164,6 +165,23 @@ def scan(
     return result, reading
 
 
+def _detected(reading: Reading) -> tuple[Finding, ...]:
+    """All findings, whatever their confidence. Of a clean tree nothing more is loaded."""
+    if not reading.candidates:
+        return ()
+    from hardcode_hunter import detect, link
+
+    return detect.detect(link.link(reading.candidates, reading.references), reading.rules, reading.key)
+
+
+def _with_excerpts(kept: Sequence[Finding], found: Sequence[Finding], reading: Reading) -> Sequence[Finding]:
+    if not kept:
+        return ()
+    from hardcode_hunter import excerpt
+
+    return excerpt.with_excerpts(kept, found, reading.sources, reading.candidates)
+
+
 def alone(rules: ruleset.RuleSet, key: bytes) -> judge.Detect:
     """Finds what stands in one file, whatever the others hold."""
 
@@ -172,6 +190,8 @@ def alone(rules: ruleset.RuleSet, key: bytes) -> judge.Detect:
         language = language_of(path, data) if hits else None
         if language is None:
             return ()
+        from hardcode_hunter import detect, link
+
         extraction = extract(language, Source(path, data, language.name), hits)
         return detect.detect(link.link(extraction.candidates, extraction.references), rules, key)
 
@@ -191,6 +211,8 @@ def _catalogue(rules: ruleset.RuleSet, settings: Settings) -> tuple[RuleSummary,
         *(rule for row in settings.per_file_ignores.values() for rule in row),
     ):
         if not any(fnmatchcase(rule.id, pattern) for rule in known):
+            import difflib
+
             near = difflib.get_close_matches(pattern, [rule.id for rule in known], 1)
             hint = f"did you mean '{near[0]}'?" if near else "`hardcode-hunter rules list` shows them all"
             raise UsageError(f"no rule is called '{pattern}'; {hint}")
@@ -217,6 +239,8 @@ def value(candidates: Mapping[str, Candidate], finding: str, shape: str, part: s
     candidate = candidates.get(finding)
     if candidate is None:
         return None
+    from hardcode_hunter import shapes
+
     text = candidate.value.reveal()
     found = text if not part else next((p.value for p in shapes.parse(shape, text) if p.role == part), None)
     if found is None or (candidate.literal is LiteralType.TEMPLATE and HOLE in found):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from hardcode_hunter import baseline, judge, pipeline
 from hardcode_hunter.cli import scan as scanning
 from tests.gate import ROOT, Repository, Run, write
 
@@ -566,3 +567,13 @@ def test_auto_is_the_pull_requests_target_on_github(
     repository.git("update-ref", "refs/remotes/origin/release", base)
     monkeypatch.setenv("GITHUB_BASE_REF", "release")
     assert run("scan", "--since", "auto", cwd=repository.root).status == 1
+
+
+def test_the_gates_know_the_statuses_that_the_baseline_does() -> None:
+    assert judge.DECIDED.statuses == baseline.DECIDED
+    assert judge.HUSHING.statuses == baseline.HUSHING
+
+
+def test_the_suffixes_for_which_a_language_may_be_loaded_without_a_hit() -> None:
+    passing = [language for language in pipeline.languages().values() if language.passes_on]
+    assert all(suffix.endswith(pipeline.PASSING) for language in passing for suffix in language.suffixes)

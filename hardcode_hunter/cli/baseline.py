@@ -203,7 +203,7 @@ def _scan(
     """Everything that the gate would tell of if there were no baseline."""
     shown = progress()
     found = pipeline.scan(
-        paths or [root], replace(settings, baseline=config.BASELINE), root, shown, gate=Gate(()), key=key
+        paths or [root], replace(settings, baseline=config.BASELINE), root, shown, gate=Gate(frozenset()), key=key
     )
     end_progress(shown)
     if not found[0].files:

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import click
 
-from hardcode_hunter import baseline, config, discover, pipeline
+from hardcode_hunter import config, discover, pipeline
 from hardcode_hunter.cli import _outputs
 from hardcode_hunter.config import Settings
 from hardcode_hunter.errors import UsageError
 from hardcode_hunter.formats._summary import printable, statistics, summary
-from hardcode_hunter.judge import Gate
+from hardcode_hunter.judge import HUSHING, Gate
 from hardcode_hunter.model import Confidence, Scan, Verdict
 
 PATH = click.Path(path_type=Path)
@@ -137,8 +137,7 @@ def scan(**given: object) -> int:
         feed = _feed(options, paths, settings, root, stack)
         if options.show_files:
             return _show_files(feed, options)
-        key = baseline.load_key(options.baseline_key, root) if options.baseline_key else None
-        gate = Gate(baseline.HUSHING, baseline.load_marks(options.baseline_key) if options.baseline_key else {})
+        gate, key = _gate(options, root)
         shown = progress()
         result, _ = pipeline.scan(named, settings, root, shown, feed=feed, gate=gate, key=key)
         end_progress(shown)
@@ -149,6 +148,16 @@ def scan(**given: object) -> int:
     if options.outputs or not options.statistics:
         _outputs.write(result, where, options.color)
     return status(result, exit_zero=options.exit_zero, fail_on=settings.fail_on)
+
+
+def _gate(options: Options, root: Path) -> tuple[Gate, bytes | None]:
+    """What hushes here, and the key of the digests where the user has one."""
+    if options.baseline_key is None:
+        return HUSHING, None
+    from hardcode_hunter import baseline
+
+    key = baseline.load_key(options.baseline_key, root)
+    return Gate(HUSHING.statuses, baseline.load_marks(options.baseline_key)), key
 
 
 def _settings(options: Options, root: Path) -> Settings:
