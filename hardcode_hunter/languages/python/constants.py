@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -28,19 +28,35 @@ _MIRRORS = re.compile(r"\b(?:globals|locals|vars|eval|exec|__dict__)\b")
 _NAME = re.compile(r"[A-Za-z_]\w*")
 
 
-def private(sources: Mapping[str, Source], path: str, rows: Sequence[Replacement]) -> frozenset[str]:
-    """The constants among ``rows`` that no other file of the tree mentions, and that no framework reads by itself."""
-    names = {row.symbol for row in rows if row.position is Position.ASSIGNMENT and _NAME.fullmatch(row.symbol)}
+def private(
+    sources: Mapping[str, Source], by_path: Mapping[str, Sequence[Replacement]]
+) -> Mapping[str, frozenset[str]]:
+    """Path → its constants that no other file of the tree mentions, and that no framework reads by itself. One pass over the tree."""
+    wanted = {
+        path: {row.symbol for row in rows if row.position is Position.ASSIGNMENT and _NAME.fullmatch(row.symbol)}
+        for path, rows in by_path.items()
+    }
+    names = {name for own in wanted.values() for name in own}
     if not names:
-        return frozenset()
-    others = [source.data for other, source in sources.items() if other != path]
-    if any(_LOADERS.search(data) for data in [*others, sources[path].data]):
-        stem = posixpath.basename(path).rpartition(".")[0].encode()
-        mentioned = re.compile(rb"\b" + re.escape(stem) + rb"\b")
-        if any(mentioned.search(data) for data in others):
-            return frozenset()
-    word = re.compile(rb"\b(?:" + b"|".join(re.escape(name.encode()) for name in sorted(names)) + rb")\b")
-    return frozenset(names - {match[0].decode() for data in others for match in word.finditer(data)})
+        return {}
+    mentions = _mentions(sources, names)
+    found = {path: frozenset(name for name in own if not mentions[name] - {path}) for path, own in wanted.items()}
+    found = {path: own for path, own in found.items() if own}
+    if found and any(_LOADERS.search(source.data) for source in sources.values()):
+        stems = {path: posixpath.basename(path).rpartition(".")[0] for path in found}
+        mentions = _mentions(sources, set(stems.values()))
+        found = {path: own for path, own in found.items() if not mentions[stems[path]] - {path}}
+    return found
+
+
+def _mentions(sources: Mapping[str, Source], words: Iterable[str]) -> Mapping[str, set[str]]:
+    """Word → the files in which it occurs."""
+    found: dict[str, set[str]] = {word: set() for word in words}
+    pattern = re.compile(rb"\b(?:" + b"|".join(re.escape(word.encode()) for word in sorted(found)) + rb")\b")
+    for path, source in sources.items():
+        for match in set(pattern.findall(source.data)):
+            found[match.decode()].add(path)
+    return found
 
 
 def plan(

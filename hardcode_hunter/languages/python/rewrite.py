@@ -18,8 +18,9 @@ def rewrite_tree(
     by_path: dict[str, list[Replacement]] = {}
     for row in replacements:
         by_path.setdefault(row.path, []).append(row)
+    private = constants.private(sources, by_path)
     return {
-        path: rewrite(sources[path], rows, rewriting, constants.private(sources, path, rows))
+        path: rewrite(sources[path], rows, rewriting, private.get(path, frozenset()))
         for path, rows in sorted(by_path.items())
     }
 
