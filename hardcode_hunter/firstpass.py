@@ -17,6 +17,7 @@ from hardcode_hunter.ruleset import FirstPass, RuleSet, compiled
 
 Positions = dict[bytes, list[int]]
 LARGE = 2_000_000  # bytes after which loading Hyperscan pays
+FEW = 100_000  # bytes up to which looking for one word after the other is done before one pattern for all of them is compiled
 USERINFO = (
     512  # bytes between the scheme of a URL and the @ that ends its userinfo, or the parameter that names a token
 )
@@ -60,8 +61,8 @@ def finder(rules: RuleSet) -> Finder:
 
 
 class Finder:
-    """Looks for the words of a rule set. ``engine`` is ``plain``, ``hyperscan`` or, by default, the first and after some megabytes the second;
-    all of them find the same."""
+    """Looks for the words of a rule set. ``engine`` is ``words``, ``plain``, ``hyperscan`` or, by default, the first for a few small files,
+    then the second, and after some megabytes the third; all of them find the same."""
 
     def __init__(self, first_pass: FirstPass, engine: str = "auto") -> None:
         self.first_pass = first_pass
@@ -84,9 +85,22 @@ class Finder:
         self._trie: re.Pattern[bytes] | None = None
         self._shorter: dict[bytes, list[bytes]] = {}
         self._find: Callable[[bytes], Positions] = self.plain
-        self._until = LARGE if engine == "auto" and hyperscan_engine.available() else -1
+        self._few = FEW if engine == "auto" else 0
+        self._until = LARGE if engine == "auto" else -1
         if engine == "hyperscan":
             self._load()
+        elif engine == "words":
+            self._find = self.word_by_word
+
+    def word_by_word(self, data: bytes) -> Positions:
+        """The same as :meth:`plain`, one word after the other: slower on what is large, and nothing has to be compiled."""
+        lower, found = data.lower(), dict[bytes, list[int]]()
+        for word in self.words:
+            at = lower.find(word)
+            while at >= 0:
+                found.setdefault(word, []).append(at)
+                at = lower.find(word, at + 1)
+        return found
 
     def plain(self, data: bytes) -> Positions:
         """Offsets of each word in ``data``, by one pass of ``re``: at each offset the longest word, and with it those that it begins with."""
@@ -104,15 +118,24 @@ class Finder:
 
     def _load(self) -> None:
         self._until = -1
+        if not hyperscan_engine.available():
+            return
         self._find = hyperscan_engine.finder(self.words, compiled.folder()) or self.plain
 
     def hits(self, data: bytes) -> tuple[int, ...]:
         """As :func:`hits`."""
+        find = self._find
+        if self._few > len(data):
+            self._few -= len(data)
+            find = self.word_by_word
+        else:
+            self._few = 0
         if self._until >= 0:
             self._until -= len(data)
             if self._until < 0:
                 self._load()
-        found = self._find(data)
+                find = self._find
+        found = find(data)
         marked = set(self._marked(data, found))
         if not marked:
             return ()

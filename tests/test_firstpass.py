@@ -200,6 +200,13 @@ def test_both_engines_mark_the_same_bytes(rules: RuleSet, tmp_path: Path, monkey
         assert again.hits(data) == expected
 
 
+def test_one_word_after_the_other_marks_the_same_bytes(rules: RuleSet) -> None:
+    plain, words = firstpass.Finder(rules.first_pass, "plain"), firstpass.Finder(rules.first_pass, "words")
+    first = firstpass.Finder(rules.first_pass)
+    for data in corpus():
+        assert words.hits(data) == plain.hits(data) == first.hits(data)
+
+
 def test_the_engine_changes_after_some_megabytes_and_the_hits_do_not(
     rules: RuleSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
