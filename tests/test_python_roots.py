@@ -40,6 +40,17 @@ LAYOUTS = [
         [("jobs/report.py",)],
     ),
     Layout(
+        "script in a folder whose parent has modules of the same names",
+        {
+            "crawl/topic.py": "",
+            "crawl/main.py": "import topic\n",
+            "crawl/sql/topic.py": "",
+            "crawl/sql/report.py": "@import topic\nprint('ran')\n",
+        },
+        {"crawl/sql/report.py": ("secret_store", ("crawl/sql/secret_store.py",))},
+        [("crawl/sql/report.py",)],
+    ),
+    Layout(
         "script without siblings beside a package",
         {"jobs/report.py": "@" + MAIN, "shop/__init__.py": "", "shop/db.py": "@", "manage.py": "import shop.db\n"},
         {

@@ -149,7 +149,8 @@ def _roots(path: str, tree: _Tree, votes: Mapping[str, Counter[str]], source: So
     if not usable:
         return (package,)
     everywhere = Counter(root for counter in votes.values() for root in counter)
-    best = max(usable, key=lambda root: (usable[root], everywhere[root], -root.count("/"), root))
+    # a script's own folder is the first on its path: where another one proves no more, it is the one
+    best = max(usable, key=lambda root: (usable[root], root == own, everywhere[root], -root.count("/"), root))
     is_script = source is not None and _MAIN.search(source.data) is not None
     runs_alone = is_script and package == own and best != own and not _needs(best, own, tree, source)
     return (own, best) if runs_alone else (best,)
