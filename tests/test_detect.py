@@ -218,6 +218,24 @@ def test_a_tag_says_what_a_resource_is(path: str, text: str, rules: RuleSet) -> 
     )
 
 
+@pytest.mark.parametrize(
+    ("expression", "found"),
+    [
+        ('file("./dbpassword.txt")', []),
+        ('templatefile("harbour-light-9", { user = "shop" })', []),
+        ('lookup(local.logins, "harbour-light-9")', []),
+        ('lookup(local.logins, "shop", "harbour-light-9")', ["harbour-light-9"]),
+        ('replace(var.login, "harbour-light-9", "x")', []),
+        ('sensitive("harbour-light-9")', ["harbour-light-9"]),
+        ('try(var.login, "harbour-light-9")', ["harbour-light-9"]),
+        ('trimspace(file(var.place))', []),
+    ],
+)
+def test_only_what_ends_up_in_an_argument_of_terraform_is_its_value(expression: str, found: list[str], rules: RuleSet) -> None:
+    text = f'resource "aws_db_instance" "a" {{\n  username = "shop"\n  password = {expression}\n}}\n'
+    assert [text.encode()[f.span.start : f.span.end].decode().strip('"') for f in scan({"main.tf": text}, rules)] == found
+
+
 def test_one_finding_for_each_literal_by_the_most_specific_rule(rules: RuleSet) -> None:
     token = expand("<<crc|ghp_|30>>")
     found = python(f'import github\nGITHUB_TOKEN = "{token}"\ng = github.Github(GITHUB_TOKEN)\n', rules)

@@ -35,6 +35,14 @@ TRANSPARENT = frozenset(
         "ephemeralasnull",
     ]
 )
+# of these functions only some arguments end up in the result; the others say where to look or how
+CARRIED: dict[str, tuple[int, ...]] = {
+    **dict.fromkeys(("file", "filebase64", "filemd5", "filesha1", "filesha256", "filesha512", "filebase64sha256"), ()),
+    **dict.fromkeys(("filebase64sha512", "fileexists", "fileset", "pathexpand", "abspath", "regex", "regexall"), ()),
+    **dict.fromkeys(("replace", "substr", "trim", "trimprefix", "trimsuffix", "element", "slice"), (0,)),
+    **dict.fromkeys(("split", "join", "templatefile"), (1,)),
+    "lookup": (2,),
+}
 SCRIPTS = frozenset(
     [
         "user_data",
@@ -223,10 +231,12 @@ class Expressions:
     def _call(self, node: Node, place: Place) -> None:
         name = syntax.text(node.children[0], self.data)
         inner = place if name in TRANSPARENT else place._replace(callee=name, position=Position.ARGUMENT, defines="")
+        apart = inner._replace(callee=name, position=Position.ARGUMENT, name="", resource="", defines="")
         for child in node.named_children:
             if child.type == "function_arguments":
-                for argument in child.named_children:
-                    self.expression(argument, inner)
+                arguments = [row for row in child.named_children if row.type != "comment"]
+                for number, argument in enumerate(arguments):
+                    self.expression(argument, inner if number in CARRIED.get(name, (number,)) else apart)
 
     # ------------------------------------------------------------ texts
 
