@@ -139,7 +139,7 @@ R = "resource.aws_db_instance.main"
         (f"{R}.choice", 0, "choice", '"old-password"', "old-password", "property", "str"),
         (f"{R}.choice", 1, "choice", '"new-password"', "new-password", "property", "str"),
         (f"{R}.encoded", 0, "encoded", '"hunter2"', "hunter2", "property", "str"),
-        (f"{R}.looked", 0, "looked", '"key-name"', "key-name", "argument", "str"),
+        (f"{R}.looked", 0, "", '"key-name"', "key-name", "argument", "str"),
         (f"{R}.is_it", 0, "token", '"compared-token"', "compared-token", "comparison", "str"),
         (f"{R}.tags.Token", 0, "Token", '"in-an-object"', "in-an-object", "property", "str"),
         (f"{R}.user_data/DB_PASSWORD", 0, "DB_PASSWORD", "hunter3", "hunter3", "text", "text"),
