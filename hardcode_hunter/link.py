@@ -82,9 +82,12 @@ class _Uses:
         return list(found)[:MOST]
 
     def _users(self, name: str) -> Iterator[tuple[Reference, str]]:
-        """References to ``name`` or, in Python, to a whole that it is a part of, with the path of the part."""
+        """References to ``name`` or to a whole that it is a part of, with the path of the part: in Python any, in Terraform a module's outputs."""
         start = name.find("::") + 2
-        for at in (*(start + cut for cut in (_cuts(name[start:]) if start > 1 else ())), len(name)):
+        output = name.find("#output.") + len("#output")
+        cuts = _cuts(name[start:]) if start > 1 else ()
+        wholes = [start + cut for cut in cuts] or ([output] if output >= len("#output") else [])
+        for at in (*wholes, len(name)):
             for reference in self._by_name.get(name[:at], ()):
                 yield reference, name[at:]
 
@@ -213,5 +216,3 @@ def _words(reference: Reference) -> tuple[str, ...]:
         name = "alias"
     module = re.match(r"module\.[^./]+", reference.symbol)
     return (name, module.group()) if module and mark else (name,)
-
-

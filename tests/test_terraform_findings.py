@@ -46,6 +46,21 @@ FOUND = {
         },
         {("terraform.tfvars.json", 1, "migrate")},
     ),
+    "a module's output": (
+        {
+            "main.tf": 'module "store" {\n  source = "./store"\n}\nresource "aws_db_instance" "shop" {\n  password = module.store.neutral\n}\n',
+            "store/main.tf": 'variable "inner" {\n  default = "tide-and-time"\n}\noutput "neutral" {\n  value = var.inner\n}\n',
+        },
+        {("store/main.tf", 2, "migrate")},
+    ),
+    "the output of one of several modules, through another one": (
+        {
+            "main.tf": 'module "store" {\n  count  = 2\n  source = "./store"\n}\nmodule "db" {\n  source = "./db"\n  phrase = module.store[0].neutral\n}\n',
+            "store/main.tf": 'locals {\n  inner = "tide-and-time"\n}\noutput "neutral" {\n  value = local.inner\n}\n',
+            "db/main.tf": MASTER.replace("neutral", "phrase") + 'variable "phrase" {}\n',
+        },
+        {("store/main.tf", 2, "migrate")},
+    ),
     "keys of the provider and the backend, AWS's own examples too": (
         {
             "main.tf": f'provider "aws" {{\n  access_key = "{KEY_ID}"\n  secret_key = "{KEY}"\n}}\n'

@@ -164,10 +164,11 @@ class Expressions:
 
     def _reference(self, used: syntax.Traversal, place: Place) -> None:
         root, *names = used.names
-        if root not in ("var", "local") or not names:
+        if root not in ("var", "local", "module") or len(names) < (2 if root == "module" else 1):
             return
-        targets = [f"{self.folder}#{root}.{names[0]}"]
-        if len(names) > 1:
+        whole = names[:2] if root == "module" else names[:1]
+        targets = [f"{self.folder}#{root}.{'.'.join(whole)}"]
+        if len(names) > len(whole):
             targets.append(f"{self.folder}#{root}.{'.'.join(names)}")
         for target in targets:
             self.gather.refer(

@@ -87,7 +87,7 @@ class Reader:
         nothing has to be counted in what is left out."""
         if near(start, end, self.gather.hits):
             return True
-        return self.data.find(b"var.", start, end) >= 0 or self.data.find(b"local.", start, end) >= 0
+        return any(self.data.find(word, start, end) >= 0 for word in (b"var.", b"local.", b"module."))
 
     def _top(self, block: Node, words: tuple[str, ...], number: int) -> None:
         kind, *rest = words
@@ -111,7 +111,9 @@ class Reader:
             for key, expression in syntax.attributes(body):
                 name = syntax.text(key, self.data)
                 named, extent = (rest[0], block.start_byte) if name == "value" else (name, key.start_byte)
-                self.expressions.expression(expression, Place((*words, name), named, extent, "output", ".".join(words)))
+                defines = f"{self.folder}#output.{rest[0]}" if name == "value" else ""
+                place = Place((*words, name), named, extent, "output", ".".join(words), defines)
+                self.expressions.expression(expression, place)
         else:
             self._plain(body, words, number)
 
@@ -150,6 +152,9 @@ class Reader:
 
     def _module(self, body: Node, words: tuple[str, ...]) -> None:
         target = syntax.module_directory(self.path, syntax.attribute_text(body, "source", self.data))
+        if target is not None and len(words) > 1:
+            name = f"{self.folder}#module.{words[1]}"
+            self.gather.refer(body.start_byte, body.end_byte, f"{target}#output", symbol=".".join(words), defines=name)
         for key, expression in syntax.attributes(body):
             name = syntax.text(key, self.data)
             if name in ("source", "version", "count", "for_each", "depends_on", "providers"):

@@ -44,7 +44,7 @@ class Modules:
                 self.folders[posixpath.dirname(path)].append(path)
         self._uses: dict[str, list[Use]] = {}
         self._calls: list[Call] | None = None
-        self._planned: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
+        self._planned: dict[tuple[str, str, str], dict[str, dict[str, str]]] = defaultdict(dict)
 
     def root(self, path: str) -> Node:
         if path not in self._roots:
@@ -128,30 +128,22 @@ class Modules:
             None,
         )
 
-    def data_source(self, folder: str, kind: str, argument: str, wanted: str, value: str) -> tuple[str, bool]:
-        """Name of the data source for ``value`` in a directory, and whether it is there already.
-
-        ``value`` is the argument's expression as written.
-        """
-        taken: dict[str, str] = dict(self._planned[folder, kind])
-        for path, words, block in self.blocks(folder, "data"):
+    def reader(self, folder: str, block: str, kind: str, arguments: Mapping[str, str], wanted: str) -> tuple[str, bool]:
+        """Name of the data source or ephemeral resource with these ``arguments`` (expressions as written; an empty one is absent) in a
+        directory, and whether it is there already."""
+        wanted_ones = {name: value for name, value in arguments.items() if value}
+        taken: dict[str, dict[str, str]] = dict(self._planned[folder, block, kind])
+        for path, words, node in self.blocks(folder, block):
             if words[1:2] == (kind,) and len(words) > 2:
                 data = self.data(path)
-                said = next(
-                    (
-                        syntax.text(e, data)
-                        for k, e in syntax.attributes(syntax.body_of(block))
-                        if syntax.text(k, data) == argument
-                    ),
-                    "",
-                )
-                taken[words[2]] = said
+                rows = {syntax.text(k, data): syntax.text(e, data) for k, e in syntax.attributes(syntax.body_of(node))}
+                taken[words[2]] = rows
         name, number = wanted, 1
-        while name in taken and taken[name] != value:
+        while name in taken and taken[name] != wanted_ones:
             number += 1
             name = f"{wanted}_{number}"
-        there = name in taken and name not in self._planned[folder, kind]
-        self._planned[folder, kind][name] = value
+        there = name in taken and name not in self._planned[folder, block, kind]
+        self._planned[folder, block, kind][name] = wanted_ones
         return name, there
 
 

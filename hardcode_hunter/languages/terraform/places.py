@@ -12,13 +12,11 @@ from hardcode_hunter import shapes
 from hardcode_hunter.languages.terraform import syntax
 from hardcode_hunter.languages.terraform.hurdles import MANAGED, STATIC_KEYS, hurdle
 from hardcode_hunter.languages.terraform.modules import Modules
-from hardcode_hunter.languages.terraform.sources import DataSource
+from hardcode_hunter.languages.terraform.routes import Route, joined, route
+from hardcode_hunter.languages.terraform.sources import Reading, reading, several_providers
 from hardcode_hunter.languages.terraform.uses import Spot, Use, spot_at
 from hardcode_hunter.languages.units import Hurdle, Unit
 from hardcode_hunter.model import Access, Candidate, Home, LiteralType, Replacement, Shape, Span, Tier
-
-DEPTH = 8
-"""Modules and locals that a value is followed through."""
 
 
 class Unplannable(Exception):
@@ -55,7 +53,7 @@ class Append:
 Action = Put | Drop | Append
 
 
-def literal(modules: Modules, unit: Unit[Action], candidate: Candidate, access: Access, said: DataSource) -> None:
+def literal(modules: Modules, unit: Unit[Action], candidate: Candidate, access: Access) -> None:
     """The literal of ``candidate`` becomes the data source's value; a static key goes."""
     path, data = candidate.path, modules.data(candidate.path)
     found = spot_at(modules.root(path), data, candidate.span.start, candidate.span.end)
@@ -87,7 +85,10 @@ def literal(modules: Modules, unit: Unit[Action], candidate: Candidate, access: 
     if access.home is Home.MANAGED:
         _managed(modules, unit, path, spot)
         return
-    _follow(modules, unit, path, spot, candidate.name)
+    to = route(modules, path, spot)
+    said = _read(modules, unit, syntax.directory(path), access, to)
+    if said is None:
+        return
     row = unit.replacements[0]
     if row.shape is not Shape.WHOLE or candidate.literal is LiteralType.TEMPLATE:
         _part(unit, path, data, candidate, row, said)
@@ -96,14 +97,25 @@ def literal(modules: Modules, unit: Unit[Action], candidate: Candidate, access: 
     _declare(unit, path, said)
 
 
-def _declare(unit: Unit[Action], path: str, said: DataSource) -> None:
+def _read(modules: Modules, unit: Unit[Action], folder: str, access: Access, to: Route) -> Reading | None:
+    """How the value is read for all that it reaches; what stands in the way is met."""
+    for found in (*to.hurdles, several_providers(to)):
+        unit.meet(found)
+    said = reading(modules, folder, access, to)
+    if isinstance(said, Hurdle):
+        unit.fail(said)
+        return None
+    return said
+
+
+def _declare(unit: Unit[Action], path: str, said: Reading) -> None:
     if not said.exists:
         unit.actions.append((path, Append(said.block)))
     if said.variable:
         unit.actions.append((path, Append(said.variable)))
 
 
-def _part(unit: Unit[Action], path: str, data: bytes, candidate: Candidate, row: Replacement, said: DataSource) -> None:
+def _part(unit: Unit[Action], path: str, data: bytes, candidate: Candidate, row: Replacement, said: Reading) -> None:
     """The part of a URL or header in a quoted text that is written without escapes."""
     raw = data[candidate.span.start + 1 : candidate.span.end - 1].decode("utf-8", "replace")
     masked = re.sub(r"\$\{[^{}]*\}", lambda m: "x" * len(m.group()), raw)
@@ -141,49 +153,19 @@ def _part(unit: Unit[Action], path: str, data: bytes, candidate: Candidate, row:
     unit.actions.append((path, Put(start, start + len(raw[part.start : part.end].encode()), f"${{{expression}}}")))
 
 
-# ---------------------------------------------------------------- where a value goes
-
-
-def _follow(modules: Modules, unit: Unit[Action], path: str, spot: Spot, name: str, depth: int = 0) -> None:
-    """Meets the hurdles of every place that the value at ``spot`` goes on to."""
-    unit.meet(hurdle(spot))
-    folder = path.rpartition("/")[0]
-    if depth > DEPTH or unit.hurdle:
-        return
-    if spot.kind == "locals" and spot.path:
-        for use in modules.uses(folder, "local", spot.path[0]):
-            _follow(modules, unit, use.path, use.spot, spot.path[0], depth + 1)
-    elif spot.kind == "module" and spot.path:
-        call = modules.call_at(path, spot.block)
-        if call is None or call.target is None or call.target not in modules.folders:
-            if re.search(r"user_?name|login|(?:^|_)user$", spot.path[0]):
-                unit.fail(
-                    Hurdle(
-                        "would-replace",
-                        f"the module behind {spot.path[0]} is not in the tree, and a changed master user name replaces a database",
-                    )
-                )
-            return
-        for use in modules.uses(call.target, "var", spot.path[0]):
-            _follow(modules, unit, use.path, use.spot, name, depth + 1)
-
-
 # ---------------------------------------------------------------- variables
 
 
-def variable(modules: Modules, unit: Unit[Action], candidate: Candidate, access: Access, said: DataSource) -> None:
-    """Every use takes the data source, and the variable goes with all that sets it."""
+def variable(modules: Modules, unit: Unit[Action], candidate: Candidate, access: Access) -> None:
+    """Every use takes what reads the secret, and the variable goes with all that sets it."""
     folder, _, target = candidate.defines.partition("#var.")
     if "." in target:
         unit.fail(Hurdle("object", "it is a part of a variable that is an object: split the variable first"))
         return
     blocks = modules.variable(folder, target)
     if not blocks:
-        unit.fail(
-            Hurdle(
-                "no-variable", f"no file of the directory declares the variable {target}: the value is used by nobody"
-            )
-        )
+        why = f"no file of the directory declares the variable {target}: the value is used by nobody"
+        unit.fail(Hurdle("no-variable", why))
         return
     passing = [c for c in modules.callers(folder) if target in c.inputs]
     if passing:
@@ -192,12 +174,17 @@ def variable(modules: Modules, unit: Unit[Action], candidate: Candidate, access:
     if not _moved(modules, unit, folder, target, blocks):
         return
     used = modules.uses(folder, "var", target)
-    for use in used:
-        _use(modules, unit, use, access, said)
+    if access.home in (Home.ROLE, Home.MANAGED):
+        for use in used:
+            _goes(modules, unit, use, access)
+    elif used:
+        said = _read(modules, unit, folder, access, joined(route(modules, u.path, u.spot) for u in used))
+        if said is None:
+            return
+        unit.actions += [(use.path, Put(use.start, use.end, said.expression)) for use in used]
+        _declare(unit, min(u.path for u in used), said)
     for path, block in blocks:
         unit.actions.append((path, Drop((block,))))
-    if used and access.home not in (Home.ROLE, Home.MANAGED):
-        _declare(unit, min(u.path for u in used), said)
 
 
 def _dead_default(modules: Modules, unit: Unit[Action], blocks: Sequence[tuple[str, Node]], always: bool) -> None:
@@ -238,14 +225,11 @@ def _moved(modules: Modules, unit: Unit[Action], folder: str, name: str, blocks:
     return True
 
 
-def _use(modules: Modules, unit: Unit[Action], use: Use, access: Access, said: DataSource) -> None:
+def _goes(modules: Modules, unit: Unit[Action], use: Use, access: Access) -> None:
     if access.home is Home.ROLE:
         _static_key(modules, unit, use.path, use.spot, Span(use.start, use.end))
-    elif access.home is Home.MANAGED:
-        _managed(modules, unit, use.path, use.spot)
     else:
-        _follow(modules, unit, use.path, use.spot, use.names[1])
-        unit.actions.append((use.path, Put(use.start, use.end, said.expression)))
+        _managed(modules, unit, use.path, use.spot)
 
 
 # ---------------------------------------------------------------- keys and passwords that go

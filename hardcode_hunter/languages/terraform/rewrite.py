@@ -10,7 +10,6 @@ from hardcode_hunter.languages.terraform.alignment import realign
 from hardcode_hunter.languages.terraform.extract import extract
 from hardcode_hunter.languages.terraform.modules import Modules
 from hardcode_hunter.languages.terraform.places import Action, Append, Drop, Put
-from hardcode_hunter.languages.terraform.sources import data_source
 from hardcode_hunter.languages.units import Hurdle, Unit, rewrites
 from hardcode_hunter.model import Access, Candidate, Change, Edit, Position, Replacement, Rewrite, Source, Span, Tier
 from hardcode_hunter.plugins import Rewriting
@@ -98,14 +97,10 @@ class _Planner:
             self._plan(unit, found[0], known[0])
 
     def _plan(self, unit: Planned, candidate: Candidate, access: Access) -> None:
-        folder = syntax.directory(candidate.path)
-        said = data_source(self.modules, folder, access)
-        if isinstance(said, Hurdle):
-            unit.fail(said)
-        elif unit.replacements[0].position is Position.PARAMETER_DEFAULT and candidate.defines:
-            places.variable(self.modules, unit, candidate, access, said)
+        if unit.replacements[0].position is Position.PARAMETER_DEFAULT and candidate.defines:
+            places.variable(self.modules, unit, candidate, access)
         else:
-            places.literal(self.modules, unit, candidate, access, said)
+            places.literal(self.modules, unit, candidate, access)
 
 
 # ---------------------------------------------------------------- files

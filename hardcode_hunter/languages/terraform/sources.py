@@ -1,4 +1,4 @@
-"""The data source that reads a secret, and the expression for one of its keys."""
+"""How a configuration reads a secret: a data source, whose value the state keeps, or an ephemeral resource, which only some places take."""
 
 from __future__ import annotations
 
@@ -6,18 +6,25 @@ import json
 import re
 from dataclasses import dataclass
 
+from hardcode_hunter.languages.terraform import syntax
 from hardcode_hunter.languages.terraform.modules import Modules, identifier
+from hardcode_hunter.languages.terraform.routes import Landing, Route
 from hardcode_hunter.languages.units import Hurdle
-from hardcode_hunter.model import Access, Home
+from hardcode_hunter.model import Access, Home, Tier
 
 ENVIRONMENT = "deployment_environment"
 """The variable that tells environments apart, when a secret has a name in each."""
+EPHEMERAL = (1, 10)
+"""The first Terraform with ephemeral resources; the AWS provider has this one since 5.80 at the latest."""
+EPHEMERAL_PROVIDER = (5, 80)
+STATE = "# Terraform keeps what is read here in its state: protect the state as the secret itself."
 
 _NAME = re.compile(r"[A-Za-z0-9/_+=.@:-]+")
+_LEAST = re.compile(r"(?:^|,)\s*(?:>=|~>|=)?\s*v?(\d+)\.(\d+)")
 
 
 @dataclass(frozen=True, slots=True)
-class DataSource:
+class Reading:
     """``block`` is appended once per directory when it ``exists`` not yet; ``variable`` as well, when the name depends on the environment."""
 
     expression: str
@@ -26,10 +33,10 @@ class DataSource:
     variable: str = ""
 
 
-def data_source(modules: Modules, folder: str, access: Access) -> DataSource | Hurdle:
-    """How code in ``folder`` reads ``access``."""
+def reading(modules: Modules, folder: str, access: Access, to: Route) -> Reading | Hurdle:
+    """How code in ``folder`` reads ``access`` for all the places that the value goes to."""
     if access.home in (Home.ROLE, Home.MANAGED):
-        return DataSource("", "", True)
+        return Reading("", "", True)
     names = dict(access.templates) or {access.environment: access.name}
     if not all(_NAME.fullmatch(n) for n in (*names.values(), access.name)):
         return Hurdle("name", "the secret's name has a character that it may not have")
@@ -42,11 +49,73 @@ def data_source(modules: Modules, folder: str, access: Access) -> DataSource | H
         kind, argument, read = "aws_ssm_parameter", "name", "value"
     else:
         kind, argument, read = "aws_secretsmanager_secret_version", "secret_id", "secret_string"
-    name, exists = modules.data_source(folder, kind, argument, identifier(access.secret), value)
-    expression = f"data.{kind}.{name}.{read}"
+    block = "ephemeral" if access.home is Home.SECRETS_MANAGER and takes_ephemeral(modules, folder, to) else "data"
+    provider = next(iter(to.providers)) if len(to.providers) == 1 else ""
+    name, exists = modules.reader(
+        folder, block, kind, {argument: value, "provider": provider}, identifier(access.secret)
+    )
+    expression = f"{block}.{kind}.{name}.{read}"
     if access.home is Home.SECRETS_MANAGER and access.form == "json":
         expression = f"jsondecode({expression})[{json.dumps(access.key)}]"
-    return DataSource(expression, f'data "{kind}" "{name}" {{\n  {argument} = {value}\n}}\n', exists, variable)
+    head = f"{STATE}\n" if block == "data" else ""
+    first = f"  provider = {provider}\n\n" if provider else ""
+    return Reading(
+        expression, f'{head}{block} "{kind}" "{name}" {{\n{first}  {argument} = {value}\n}}\n', exists, variable
+    )
+
+
+def several_providers(to: Route) -> Hurdle | None:
+    """A secret is read through one provider: where it goes to several accounts or regions, a person must say which has it."""
+    if len(to.providers) <= 1:
+        return None
+    return Hurdle(
+        "several-providers",
+        "its places are managed by several configurations of the AWS provider: see that the one without an alias can read the secret",
+        Tier.REVIEW,
+    )
+
+
+def takes_ephemeral(modules: Modules, folder: str, to: Route) -> bool:
+    """Whether every place takes a value that is never stored: a write-only argument, or a provider's, where the versions allow it."""
+    return bool(to.landings) and all(
+        _hidden(landing) or _of_a_provider(modules, folder, landing) for landing in to.landings
+    )
+
+
+def _hidden(landing: Landing) -> bool:
+    """A write-only argument: who has one has a Terraform that knows ephemeral values."""
+    return (
+        landing.direct
+        and landing.spot.kind == "resource"
+        and landing.spot.attribute.endswith("_wo")
+        and not landing.spot.text
+    )
+
+
+def _of_a_provider(modules: Modules, folder: str, landing: Landing) -> bool:
+    if not landing.direct or landing.spot.kind != "provider":
+        return False
+    return (
+        _least(modules, folder, "required_version") >= EPHEMERAL
+        and _least(modules, folder, "aws") >= EPHEMERAL_PROVIDER
+    )
+
+
+def _least(modules: Modules, folder: str, wanted: str) -> tuple[int, int]:
+    """The lowest version of Terraform, or of the AWS provider, that a directory's constraints admit; nothing known is the lowest of all."""
+    found = (0, 0)
+    for path, _, block in modules.blocks(folder, "terraform"):
+        data = modules.data(path)
+        body = syntax.body_of(block)
+        texts = [syntax.attribute_text(body, "required_version", data)] if wanted == "required_version" else []
+        for inner in syntax.blocks(body) if wanted == "aws" else ():
+            if syntax.labels(inner, data)[:1] == ("required_providers",):
+                rows = {syntax.text(k, data): syntax.text(e, data) for k, e in syntax.attributes(syntax.body_of(inner))}
+                match = re.search(r'version"?\s*=\s*"([^"]*)"', rows.get("aws", ""))
+                texts.append(match.group(1) if match else rows.get("aws", "").strip('"'))
+        for text in texts:
+            found = max([found, *((int(a), int(b)) for a, b in _LEAST.findall(text))])
+    return found
 
 
 def _variable(default: str) -> str:

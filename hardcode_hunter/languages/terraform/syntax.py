@@ -14,6 +14,12 @@ DEPTH = 150
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(.))|\$\$\{|%%\{", re.S)
 _SAID = {"n": "\n", "r": "\r", "t": "\t", '"': '"', "\\": "\\"}
 VARIABLE_FOLDERS = frozenset(["vars", "tfvars", "var", "variables"])
+_ADDRESS = {
+    "data": 3,
+    "ephemeral": 3,
+    **dict.fromkeys(("var", "local", "each", "count", "self", "path", "terraform"), 0),
+}
+"""First name of a traversal → how many of its names are the address of an instance; a resource's has two."""
 STAGE_FOLDERS = frozenset(["env", "envs", "environment", "environments", "config", "configs"])
 
 
@@ -156,7 +162,8 @@ def traversal_at(children: list[Node], number: int, data: bytes) -> Traversal:
             if plain:
                 names.append(text(child.children[-1], data))
         elif child.type in ("index", "splat"):
-            end, plain = child.end_byte, False
+            # one of several instances: `module.db[0].password` is an output all the same
+            end, plain = child.end_byte, plain and len(names) == _ADDRESS.get(names[0], 2)
         else:
             break
     return Traversal(tuple(names), children[number].start_byte, end)
