@@ -16,6 +16,7 @@ from tests.embedded import mariadb as mysql
 from tests.embedded.aws import EmbeddedAws
 from tests.embedded.mariadb import EmbeddedMariaDB
 from tests.embedded.postgres import EmbeddedPostgres, identifier, literal
+from tests.embedded.redis import EmbeddedRedis, digest
 from tests.rotating_login import Document, Recorder, RotatingLogin
 
 pytest_plugins = ("tests.embedded.fixtures",)
@@ -42,7 +43,10 @@ def watched(monkeypatch: pytest.MonkeyPatch, aws: EmbeddedAws, recorder: Recorde
         )
         if hasattr(function, "log_in"):
             home = sys.modules[function.log_in.__module__]
-            monkeypatch.setattr(home, "Connection", _watching(home.Connection, recorder))
+            if hasattr(home, "Redis"):
+                monkeypatch.setattr(home, "Redis", _watching_commands(home.Redis, recorder))
+            else:
+                monkeypatch.setattr(home, "Connection", _watching(home.Connection, recorder))
 
     return watch
 
@@ -71,6 +75,26 @@ def _watching(connection: Any, recorder: Recorder) -> Any:
             rows = super().query(sql, unbuffered)
             self.ran(sql if isinstance(sql, str) else sql.decode())
             return rows
+
+    return Watched
+
+
+def _watching_commands(client: Any, recorder: Recorder) -> Any:
+    """redis-py's class, telling ``recorder`` of each login (its PING) and command."""
+
+    class Watched(client):  # type: ignore[misc]
+        def __init__(self, **options: Any) -> None:
+            self.who = options["username"]
+            super().__init__(**options)
+
+        def execute_command(self, *args: Any, **options: Any) -> Any:
+            answer = super().execute_command(*args, **options)
+            if args[0] == "PING":
+                recorder.saw("log in")
+            else:
+                recorder.statements.append((self.who, " ".join(map(str, args))))
+                recorder.saw(" ".join(args[:2]))
+            return answer
 
     return Watched
 
@@ -150,3 +174,29 @@ def new_account(
     for name in (name for created in reversed(accounts) for name in (f"{created}_clone", created)):
         admin.cursor().execute(f"DROP USER IF EXISTS {mysql.account(name)}")
     admin.close()
+
+
+@pytest.fixture
+def new_user(
+    aws: EmbeddedAws, redis_server: EmbeddedRedis, recorder: Recorder
+) -> Iterator[Callable[..., RotatingLogin]]:
+    """``new_user(function, username, password, form)``: the user, its secret in that form, rotation enabled."""
+    secrets, users = aws.client("secretsmanager"), list[str]()
+
+    def create(
+        function: ModuleType, username: str = "", password: str = "", form: Callable[[Document], Document] = dict
+    ) -> RotatingLogin:
+        username = username or f"orders_{uuid.uuid4().hex[:8]}"
+        password = password or uuid.uuid4().hex
+        redis_server.execute("ACL", "SETUSER", username, "reset", "on", digest(password), "~*", "&*", "+@all")
+        users.append(username)
+        document = {
+            "engine": "redis", "host": redis_server.host, "port": redis_server.port, "username": username,
+            "password": password, "ssl": False,
+        }  # fmt: skip
+        arn = secrets.create_secret(Name=uuid.uuid4().hex, SecretString=json.dumps(form(document)))["ARN"]
+        aws.enable_rotation(arn)
+        return RotatingLogin(function, recorder, aws, redis_server, None, secrets, arn, username)
+
+    yield create
+    redis_server.execute("ACL", "DELUSER", *users, "nobody")

@@ -1,6 +1,6 @@
-"""TLS in front of a PostgreSQL server that has none, as the protocol asks for it: an SSLRequest, then a handshake.
+"""TLS in front of a server that has none: as PostgreSQL's protocol asks for it (an SSLRequest, then a handshake), or at once.
 
-Connections that don't ask for TLS are passed on as they are, and counted.
+PostgreSQL's connections that don't ask for TLS are passed on as they are, and counted.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class TlsInFront:
 
 
 @contextlib.contextmanager
-def tls_in_front(server: tuple[str, int], directory: Path, name: str) -> Iterator[TlsInFront]:
+def tls_in_front(server: tuple[str, int], directory: Path, name: str, *, at_once: bool = False) -> Iterator[TlsInFront]:
     """A front of ``server`` with a certificate of its own for ``name``, an IP address or a host name."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     certificate_file = _self_signed(directory, name)
@@ -42,7 +42,7 @@ def tls_in_front(server: tuple[str, int], directory: Path, name: str) -> Iterato
     class Session(socketserver.BaseRequestHandler):
         def handle(self) -> None:
             with contextlib.suppress(OSError), socket.create_connection(server) as behind:
-                _serve(self.request, behind, context, front)
+                _serve(self.request, behind, context, front, at_once)
 
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Session) as listening:
         listening.daemon_threads = True
@@ -56,11 +56,14 @@ def tls_in_front(server: tuple[str, int], directory: Path, name: str) -> Iterato
             thread.join()
 
 
-def _serve(client: socket.socket, behind: socket.socket, context: ssl.SSLContext, front: TlsInFront) -> None:
-    first = client.recv(8, socket.MSG_WAITALL)
-    encrypted = first == SSL_REQUEST
+def _serve(
+    client: socket.socket, behind: socket.socket, context: ssl.SSLContext, front: TlsInFront, at_once: bool
+) -> None:
+    first = b"" if at_once else client.recv(8, socket.MSG_WAITALL)
+    encrypted = at_once or first == SSL_REQUEST
     if encrypted:
-        client.sendall(b"S")
+        if not at_once:
+            client.sendall(b"S")
         client = context.wrap_socket(client, server_side=True)
     else:
         behind.sendall(first)

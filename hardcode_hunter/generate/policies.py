@@ -244,7 +244,13 @@ def rotation_policy(function: Function) -> Document:
     own = [a for a in actions if a.startswith("secretsmanager:") and a != PASSWORDS]
     arns = Flat(tuple(One("secret", id) for id in function.secrets))
     statements: list[Document] = [{"Sid": "RotateSecrets", "Effect": "Allow", "Action": own, "Resource": arns}]
-    anywhere = [a for a in actions if a not in own and not a.startswith("kms:")]
+    users = [a for a in actions if a.startswith("elasticache:")]
+    if users:
+        named = [
+            Text(("arn:", PARTITION, ":elasticache:", REGION, ":", ACCOUNT, f":user:{id}")) for id in function.users
+        ]
+        statements.append({"Sid": "ChangeUsers", "Effect": "Allow", "Action": users, "Resource": Flat(tuple(named))})
+    anywhere = [a for a in actions if a not in own and a not in users]
     if anywhere:
         statements.append({"Sid": "CallsWithoutResource", "Effect": "Allow", "Action": anywhere, "Resource": "*"})
     statements += [

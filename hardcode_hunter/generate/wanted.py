@@ -16,6 +16,9 @@ from hardcode_hunter.plugins import Retriever, Rotation, load
 RUNTIME = "python3.14"
 """The newest Python that Lambda runs (a test asks cfn-lint)."""
 
+USER_ID = "user_id"
+"""Key of the JSON that names an ElastiCache user."""
+
 MASTER = "masterarn"
 """Key of the JSON that names another secret: the one whose login may change this one's (AWS rotation templates)."""
 
@@ -26,6 +29,7 @@ twice (IAM and AWS STS quotas), a CloudFormation template 200 parameters and 500
 
 _NAME = re.compile(r"[A-Za-z0-9/_+=.@-]{1,512}\Z")  # Secrets Manager, CreateSecret: Name
 _SECRET_ARN = re.compile(r"arn:[a-z-]+:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[A-Za-z0-9/_+=.@-]{1,519}\Z")
+_USER = re.compile(r"[a-z][a-z0-9-]{0,39}\Z")  # ElastiCache, CreateUser: UserId
 _IAM_ARN = re.compile(
     r"arn:[a-z-]+:iam::(?P<account>[0-9]{12}):(?P<kind>role|user)/(?P<path>[\w+=,.@/-]*/)?(?P<name>[\w+=,.@-]{1,64})\Z",
     re.ASCII,
@@ -82,6 +86,7 @@ class Function:
     rotation: Rotation
     secrets: tuple[str, ...]
     masters: tuple[str, ...] = ()  # ARNs of the secrets whose logins it works with
+    users: tuple[str, ...] = ()  # ids of the ElastiCache users that it changes
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +246,8 @@ def _shard(name: str, items: Sequence[Item], on: frozenset[str]) -> Shard:
     for rotation, served in sorted(serving.items()):
         id = names.slug(rotation, 60).replace("_", "-") + suffix
         masters = tuple(sorted({_master(i.secret) for i in served} - {""}))
-        functions.append(Function(id, _rotation(served), tuple(i.id for i in served), masters))
+        users = tuple(sorted({_constant(i.secret, USER_ID) for i in served} - {""}))
+        functions.append(Function(id, _rotation(served), tuple(i.id for i in served), masters, users))
         placed.update({item.id: id for item in served})
     return Shard(name, tuple(_served(item, placed.get(item.id, "")) for item in items), tuple(functions))
 
@@ -268,6 +274,10 @@ def _rotation(items: Sequence[Item]) -> Rotation:
         if missing:
             raise UsageError(f"{where} '{choice.name}' needs the field {', '.join(missing)}; add it or choose 'none'")
         _check_master(where, item.secret)
+        if USER_ID in rotation.required_keys and not _USER.match(_constant(item.secret, USER_ID)):
+            raise UsageError(
+                f"{where} '{choice.name}': the field '{USER_ID}' must be a constant, the id of the ElastiCache user"
+            )
         check_schedule(where, choice.schedule)
     chosen: Rotation = known[items[0].secret.rotation.name]
     return chosen
@@ -275,7 +285,11 @@ def _rotation(items: Sequence[Item]) -> Rotation:
 
 def _master(secret: Secret) -> str:
     """ARN of the secret with whose login a rotation function works; empty when it needs no other login."""
-    field = secret.key(MASTER)
+    return _constant(secret, MASTER)
+
+
+def _constant(secret: Secret, key: str) -> str:
+    field = secret.key(key)
     return field.constant if field and isinstance(field.constant, str) else ""
 
 

@@ -1,6 +1,6 @@
 """pytest fixtures over the embedded servers: name this module in ``pytest_plugins``.
 
-One AWS endpoint and one PostgreSQL serve the whole session; ``aws`` is emptied before each test that uses it.
+One AWS endpoint and one server of each database serve the whole session; ``aws`` is emptied before each test that uses it.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from tests.embedded import Absent
 from tests.embedded.aws import EmbeddedAws, embedded_aws
 from tests.embedded.mariadb import EmbeddedMariaDB, embedded_mariadb
 from tests.embedded.postgres import EmbeddedPostgres, embedded_postgres
+from tests.embedded.redis import EmbeddedRedis, embedded_redis
 from tests.embedded.shop_credentials import ShopCredentials, shop_credentials
 
 
@@ -45,6 +46,16 @@ def mariadb() -> Iterator[EmbeddedMariaDB]:
     """A MariaDB server, shared: a test makes its own accounts and databases. Skips, with the reason, without one."""
     try:
         with embedded_mariadb() as running:
+            yield running
+    except Absent as absent:
+        pytest.skip(f"ABSENT: {absent}")
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[EmbeddedRedis]:
+    """A Redis server, shared: a test makes its own users. Skips, with the reason, without one."""
+    try:
+        with embedded_redis() as running:
             yield running
     except Absent as absent:
         pytest.skip(f"ABSENT: {absent}")
