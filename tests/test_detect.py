@@ -228,12 +228,16 @@ def test_a_tag_says_what_a_resource_is(path: str, text: str, rules: RuleSet) -> 
         ('replace(var.login, "harbour-light-9", "x")', []),
         ('sensitive("harbour-light-9")', ["harbour-light-9"]),
         ('try(var.login, "harbour-light-9")', ["harbour-light-9"]),
-        ('trimspace(file(var.place))', []),
+        ("trimspace(file(var.place))", []),
     ],
 )
-def test_only_what_ends_up_in_an_argument_of_terraform_is_its_value(expression: str, found: list[str], rules: RuleSet) -> None:
+def test_only_what_ends_up_in_an_argument_of_terraform_is_its_value(
+    expression: str, found: list[str], rules: RuleSet
+) -> None:
     text = f'resource "aws_db_instance" "a" {{\n  username = "shop"\n  password = {expression}\n}}\n'
-    assert [text.encode()[f.span.start : f.span.end].decode().strip('"') for f in scan({"main.tf": text}, rules)] == found
+    assert [
+        text.encode()[f.span.start : f.span.end].decode().strip('"') for f in scan({"main.tf": text}, rules)
+    ] == found
 
 
 def test_one_finding_for_each_literal_by_the_most_specific_rule(rules: RuleSet) -> None:
@@ -349,6 +353,20 @@ def test_parts_of_a_literal_are_named(rules: RuleSet) -> None:
     assert {f.part for f in finding.fields} == {"username", "password", "host", "port", "dbname"}
     assert finding.digest == detect.digest(KEY, "tide-9"), "the digest is of the value that the server gets"
     assert finding.length == len("tide-9")
+
+
+def test_a_user_name_in_the_text_of_a_secret_is_none(rules: RuleSet) -> None:
+    template = """Parameters:
+  MasterUsername: {Type: String, Default: harbour}
+  Password: {Type: String, Default: tide-light-9, NoEcho: true}
+Resources:
+  A:
+    Type: AWS::SecretsManager::Secret
+    Properties:
+      SecretString: !Sub '{"username": "${MasterUsername}", "password": "${Password}"}'
+"""
+    found = scan({"t.yaml": template}, rules)
+    assert [f.symbol.split("/")[1] for f in found] == ["Password"]
 
 
 def test_a_part_that_is_filled_in_later_is_no_field(rules: RuleSet) -> None:

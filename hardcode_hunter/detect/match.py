@@ -101,7 +101,13 @@ def _reached(candidate: Candidate, rules: RuleSet) -> Iterator[tuple[Rule, str, 
     if rule and filters.normalise(candidate.name) != filters.normalise(candidate.value.reveal()):
         yield rule, rule.role, ""
     for sink in candidate.sinks:
-        yield from _sunk(sink, rules)
+        for rule, role, words in _sunk(sink, rules):
+            if role != "secret" or not _PUBLIC_PART.fullmatch(filters.normalise(candidate.name)):
+                yield rule, role, words
+
+
+_PUBLIC_PART = re.compile(r"(?:.*_)?(?:user|username|login|host|hostname|endpoint|port|dbname|db_name|database|engine)")
+"""Names of what stands beside the password in a secret's text."""
 
 
 def _inside(candidate: Candidate) -> bool:
@@ -298,25 +304,12 @@ def named(candidate: Candidate, rules: RuleSet) -> Rule | None:
     return rules.name("_".join(nested)) or rule
 
 
+_PLACES = frozenset("value default text string data content plain literal defaultvalue default_value".split())
+
+
 def _neutral(name: str) -> bool:
     """``value``, ``default``, ``0``: the name of a place, not of a thing."""
-    return (
-        name.lower()
-        in (
-            "value",
-            "default",
-            "text",
-            "string",
-            "data",
-            "content",
-            "plain",
-            "literal",
-            "defaultvalue",
-            "default_value",
-        )
-        or name.isdigit()
-        or not name
-    )
+    return name.lower() in _PLACES or name.isdigit() or not name
 
 
 def _by_name(candidate: Candidate, value: str, rules: RuleSet) -> Match | None:
