@@ -23,6 +23,8 @@ from typing import Any
 
 from hardcode_hunter import pipeline, planfile
 from hardcode_hunter.config import Settings
+from hardcode_hunter.encodings import strong
+from hardcode_hunter.model import Plaintext
 
 LONG = 8
 PLACES = frozenset({"migrate"})
@@ -125,14 +127,19 @@ def check_files(row: Row, tree: Path, changed: list[str], values: dict[str, set[
                 compile(data, path, "exec", dont_inherit=True)
             except (SyntaxError, ValueError) as error:
                 row.faults.append(f"{path} no longer compiles ({type(error).__name__})")
-        left = sum(value in data for value in values.get(path, ()))
+        # a word that is a key's name too ("Password: Password") stays in the file as the key
+        left = sum(value in data for value in values.get(path, ()) if strong(Plaintext(value.decode("utf-8", "surrogatepass"))))
+        words = sum(value in data for value in values.get(path, ())) - left
         if left:
             row.faults.append(f"{path} still holds {left} migrated values")
+        if words:
+            row.skipped["(a word that stands elsewhere in the rewritten file too)"] += words
 
 
 def count_labels(row: Row, file: Path, scan: dict[str, Any], plan: Any, changed: set[str]) -> None:
     found = {(f["path"], line): f["id"] for f in scan["findings"] for line in range(f["line"], f["end_line"] + 1)}
     fields = {(x["path"], x["line"]): f["id"] for f in scan["findings"] for x in f["fields"]}
+    sinks = {(x["path"], x["line"]): f["id"] for f in scan["findings"] for x in f["sinks"]}
     skips = {s.finding: s.code for s in plan.skips} if plan else {}
     moved = {r.finding for r in plan.replacements} if plan else set()
     for line in file.read_text().splitlines():
@@ -141,10 +148,12 @@ def count_labels(row: Row, file: Path, scan: dict[str, Any], plan: Any, changed:
             continue
         row.labels += 1
         place = (label["path"], label["line"])
-        finding = found.get(place) or fields.get(place)
+        finding = found.get(place) or fields.get(place) or sinks.get(place)
         row.found += finding is not None
         if finding is None:
             row.skipped["not found"] += 1
+        elif place in sinks and place not in found:
+            row.skipped["(where a value that is found elsewhere ends up)"] += 1
         elif place not in found:
             row.skipped["(a field of a secret: stays in the code)"] += 1
         elif finding in skips or finding not in moved:
