@@ -304,7 +304,9 @@ def named(candidate: Candidate, rules: RuleSet) -> Rule | None:
     return rules.name("_".join(nested)) or rule
 
 
-_PLACES = frozenset("value default text string data content plain literal defaultvalue default_value".split())
+_PLACES = frozenset(
+    ["value", "default", "text", "string", "data", "content", "plain", "literal", "defaultvalue", "default_value"]
+)
 
 
 def _neutral(name: str) -> bool:
