@@ -54,6 +54,7 @@ class Wish:
     order: str = ""
     retriever: str = ""
     infrastructure: str = ""
+    trees: tuple[str, ...] = ()
 
 
 def make(
@@ -91,6 +92,7 @@ def make(
         skips=tuple(sorted(skips, key=lambda s: (s.path, s.line, s.finding))),
         files={},
         forced=previous.forced if previous else (),
+        trees=tuple(dict.fromkeys((*(previous.trees if previous else ()), *wish.trees))),
     )
     plan = replace(plan, replacements=_replacements(plan, {f.id: f for f in movable}, previous))
     return replace(plan, files=seals(plan, findings, sources, previous, done))
@@ -155,7 +157,7 @@ def _reserved(previous: Plan | None, own: Secret | None) -> Iterable[Secret]:
 
 def _merge(fresh: Secret, old: Secret, members: Group, rotations: Mapping[str, Rotation]) -> Secret:
     """The fresh secret with everything of the old one that a person can have edited."""
-    keys = {origin.finding: f.key for f in old.fields for origin in f.origins if origin.finding}
+    keys = {(o.fingerprint, o.part): f.key for f in old.fields for o in f.origins}
     fields = {f.key: f for f in old.fields if f.constant is not None}
     present = {f.id for f in members.findings}
     for f in old.fields:
@@ -164,9 +166,11 @@ def _merge(fresh: Secret, old: Secret, members: Group, rotations: Mapping[str, R
             fields[f.key] = replace(f, origins=still)
     for f in fresh.fields:
         for origin in f.origins:
-            key = keys.get(origin.finding, f.key)
+            key = keys.get((origin.fingerprint, origin.part), f.key)
             if key in fields and fields[key].constant is not None:
                 continue
+            if old.existing and not origin.finding and key not in fields:
+                continue  # an adopted secret has the keys that it has
             known = fields.get(key, SecretField(key))
             kept = tuple(o for o in known.origins if (o.fingerprint, o.part) != (origin.fingerprint, origin.part))
             fields[key] = replace(known, origins=(*kept, origin))

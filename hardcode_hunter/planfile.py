@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from hardcode_hunter import wholefile
 from hardcode_hunter.errors import UsageError
 from hardcode_hunter.model import (
     Consumer,
@@ -35,11 +36,13 @@ from hardcode_hunter.model import (
 )
 
 PLAN_FILE = "migration/plan.yaml"
+_TEMPORARY = f"{wholefile.TEMPORARY}plan"
 VERSION = 1
 HEAD = """\
 # Made by `hardcode-hunter plan`. No credential's value is in this file.
 # Yours to edit: names of secrets, which origin belongs to which field of which secret (move its line), home, environment, rotation,
-# roles and runtimes of consumers, answers to questions. `hardcode-hunter plan` keeps your edits, matched by `finding`.
+# roles and runtimes of consumers, other trees that use the same credentials, answers to questions. `hardcode-hunter plan` keeps your
+# edits, matched by `finding`.
 """
 
 
@@ -56,16 +59,25 @@ def dump(plan: Plan) -> str:
         "secrets": {s.id: _dump_secret(s, tiers) for s in plan.secrets},
         "skips": [{"finding": s.finding, "at": f"{s.path}:{s.line}", "rule": s.rule, "code": s.code, "why": s.why} for s in plan.skips],
         "files": {path: {"hash": seal.hash, "without": list(seal.without)} for path, seal in sorted(plan.files.items())},
+        "trees": list(plan.trees),
         "forced": list(plan.forced),
     }
     return HEAD + yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=140)
 
 
-def save(path: Path, plan: Plan) -> None:
-    """Writes the plan whole or not at all."""
-    temporary = path.with_name(f".hh-{path.name}")
-    temporary.write_text(dump(plan), encoding="utf-8")
-    temporary.replace(path)
+def save(root: Path, plan: Plan) -> None:
+    """Writes the plan below ``root``, whole or not at all and through no link. Raises ``Refused`` or what the disk says."""
+    data = dump(plan).encode("utf-8")
+    try:
+        with wholefile.place(root, PLAN_FILE, create=True) as where:
+            assert where is not None
+            old = wholefile.read(where)
+            if old is None:
+                wholefile.create(where, _TEMPORARY, data, wholefile.new_mode())
+            elif old.data != data:
+                wholefile.replace(where, _TEMPORARY, data, old)
+    except OSError as error:
+        raise wholefile.failed(PLAN_FILE, error) from None
 
 
 def _dump_environment(environment: Environment) -> dict[str, Any]:
@@ -175,6 +187,12 @@ class _Table:
             raise UsageError(f"{self.file}: '{self._path(key)}' must read path:line")
         return path, int(line)
 
+    def texts(self, key: str) -> tuple[str, ...]:
+        value = self.raw.get(key) or []
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise UsageError(f"{self.file}: '{self._path(key)}' must be a list of texts")
+        return tuple(value)
+
     def number(self, key: str) -> int:
         value = self.raw.get(key, 0)
         if not isinstance(value, int):
@@ -182,7 +200,7 @@ class _Table:
         return value
 
 
-TOP = ("version", "application", "order", "retriever", "infrastructure", "environments", "secrets", "skips", "files", "forced")
+TOP = ("version", "application", "order", "retriever", "infrastructure", "environments", "secrets", "skips", "files", "trees", "forced")
 ENVIRONMENT = ("account", "region", "profile", "name-template", "tags")
 SECRET = ("kind", "home", "environment", "engine", "form", "existing", "managed-resource", "why", "rotation", "fields", "consumers", "questions")
 ORIGIN = ("at", "symbol", "ordinal", "part", "shape", "finding", "rewrite")
@@ -191,11 +209,13 @@ CONSUMER = ("at", "symbol", "reads", "runtime", "role", "restart")
 
 def load(path: Path) -> Plan:
     """The plan in ``path``. Raises ``UsageError`` naming file and key when it is absent or malformed."""
+    with wholefile.place(path.parent, path.name) as where:
+        found = wholefile.read(where) if where else None
+    if found is None:
+        raise UsageError(f"{path}: no plan yet; run `hardcode-hunter plan` first")
     try:
-        raw = yaml.safe_load(path.read_bytes())
-    except FileNotFoundError:
-        raise UsageError(f"{path}: no plan yet; run `hardcode-hunter plan` first") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raw = yaml.safe_load(found.data)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         raise UsageError(f"{path}: not valid YAML{f' at line {mark.line + 1}' if mark else ''}; correct it or plan again") from None
     top = _Table(str(path), "", raw, TOP)
@@ -213,7 +233,8 @@ def load(path: Path) -> Plan:
         replacements=replacements,
         skips=tuple(_skip(row) for row in top.rows("skips", ("finding", "at", "rule", "code", "why"))),
         files={path: _seal(top.table("files").table(path, ("hash", "without"))) for path in top.table("files").raw},
-        forced=tuple(str(item) for item in top.raw.get("forced") or ()),
+        forced=top.texts("forced"),
+        trees=top.texts("trees"),
     )
 
 

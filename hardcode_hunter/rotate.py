@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
+from hardcode_hunter.interpolation import Interpolation
 from hardcode_hunter.model import Consumer, Evaluated, Finding, Obstacle, Plan, Secret, Verdict, Verification
 from hardcode_hunter.planfile import PLAN_FILE
 from hardcode_hunter.plugins import Rotation
@@ -26,12 +27,15 @@ def gate(
     *,
     digests: Mapping[str, frozenset[str]] | None = None,
     deployed: Collection[tuple[str, str]] | None = None,
+    recorded: Mapping[tuple[str, str], str] | None = None,
+    strings: Mapping[str, Sequence[Interpolation]] | None = None,
 ) -> tuple[Obstacle, ...]:
     """All that stands in the way of rotating ``secrets`` (ids of the plan); empty when nothing does.
 
     ``findings`` are those of a scan of the tree as it is now. ``digests`` are the keyed hashes of each secret's values under that scan's key: by
     them a literal is known wherever it stands and however it is escaped. ``deployed`` are the pairs of secret and consumer
-    (``path:symbol``) that somebody recorded as deployed; ``None`` when no record is kept.
+    (``path:symbol``) that somebody recorded as deployed; ``None`` when no record is kept. ``recorded`` is the command that records one,
+    where it isn't this tree's. ``strings`` are the places where code puts a secret's value into a string as it is.
     """
     obstacles: list[Obstacle] = []
     for secret in plan.secrets:
@@ -47,8 +51,10 @@ def gate(
         ]
         obstacles += _holders(secret, findings, verification, (digests or {}).get(secret.id, frozenset()))
         obstacles += _unstored(secret, verification)
+        obstacles += _breaking(secret, rotation, (strings or {}).get(secret.id, ()))
         for consumer in secret.consumers:
-            obstacles += _consumer(secret, consumer, rotation, deployed)
+            command = (recorded or {}).get((secret.id, consumer.name), "")
+            obstacles += _consumer(secret, consumer, rotation, deployed, command)
     return tuple(dict.fromkeys(sorted(obstacles, key=lambda o: (o.secret, o.path, o.line, o.code))))
 
 
@@ -80,8 +86,24 @@ def _unstored(secret: Secret, verification: Verification) -> Iterator[Obstacle]:
             )
 
 
+def _breaking(secret: Secret, rotation: Rotation, strings: Sequence[Interpolation]) -> Iterator[Obstacle]:
+    """Strings that a password made by this rotation can end too early."""
+    for one in strings:
+        characters = one.broken_by(rotation)
+        if characters:
+            why = (
+                f"puts {one.name} as it is into {one.form.name}, which a random password with one of {characters} breaks: "
+                f"{one.form.remedy}"
+            )
+            yield Obstacle(secret.id, one.path, one.line, "breaks-string", why)
+
+
 def _consumer(
-    secret: Secret, consumer: Consumer, rotation: Rotation, deployed: Collection[tuple[str, str]] | None
+    secret: Secret,
+    consumer: Consumer,
+    rotation: Rotation,
+    deployed: Collection[tuple[str, str]] | None,
+    command: str,
 ) -> Iterator[Obstacle]:
     if (
         consumer.reads is not Evaluated.CALL
@@ -96,5 +118,6 @@ def _consumer(
         )
         yield Obstacle(secret.id, consumer.path, consumer.line, "reads-at-start", why)
     if deployed is not None and (secret.id, consumer.name) not in deployed:
-        why = f"isn't known to be deployed: `hardcode-hunter status --deployed {secret.id} {consumer.name}` records it"
+        command = command or f"hardcode-hunter status --deployed {secret.id} {consumer.name}"
+        why = f"isn't known to be deployed: `{command}` records it"
         yield Obstacle(secret.id, consumer.path, consumer.line, "not-deployed", why)

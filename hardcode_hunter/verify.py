@@ -21,6 +21,7 @@ from hardcode_hunter.model import (
     Plaintext,
     Plan,
     Problem,
+    Reader,
     Secret,
     Verdict,
     Verification,
@@ -100,13 +101,19 @@ def verify(
     observations: Mapping[str, Observation],
     search: Search,
     history: Sequence[Exposure] = (),
+    *,
+    readers: Sequence[Reader] | None = None,
+    revoked: Collection[str] = (),
+    searched: Collection[str] | None = None,
 ) -> Verification:
     """What is left of the migration that ``plan`` describes.
 
     ``findings`` are those of a scan of the tree as it is now, ``observations`` what the store says (by secret; one that is absent
-    here could not be asked about), ``search`` the result of :func:`copies`, ``history`` what is known of the repository's past.
+    here could not be asked about), ``search`` the result of :func:`copies`, ``history`` what is known of the repository's past, ``readers``
+    who may read what (``None``: that isn't asked). ``revoked`` are the secrets whose old value is recorded as dead, ``searched`` those whose value was known, so that
+    copies of it could be searched for (``None``: all).
     """
-    left = [*_unmigrated(plan, findings)]
+    left = [*_unmigrated(plan, findings), *_exposed(plan, revoked)]
     unknown = [Left("unreadable", p.path, 0, "", p.message) for p in search.problems]
     for secret in plan.secrets:
         left += [
@@ -118,8 +125,13 @@ def verify(
             if seen is None or seen.error:
                 why = seen.error if seen else f"{plan.secret_name(secret)}: the store was not asked"
                 unknown.append(Left("unreachable", "", 0, secret.id, why))
-            else:
-                left += _unstored(plan, secret, seen)
+                continue
+            left += _unstored(plan, secret, seen)
+            if searched is not None and secret.id not in searched and seen.stored:
+                why = f"{plan.secret_name(secret)}: its value can't be read, so that copies of it were not searched for"
+                unknown.append(Left("unreachable", "", 0, secret.id, why))
+            for one in _unreadable_by(plan, secret, readers) if readers is not None and seen.exists else ():
+                (unknown if one.code == "unreachable" else left).append(one)
     known = {(one.path, one.line) for one in left}
     counting = [c for c in search.copies if c.counts and (c.path, c.line) not in known]
     left += [
@@ -136,10 +148,44 @@ def verify(
         left=tuple(sorted(left, key=lambda one: (one.path, one.line, one.code, one.secret))),
         listed=tuple(c for c in search.copies if not c.counts),
         unknown=tuple(unknown),
-        exposed=tuple(s.id for s in plan.secrets if s.rotation.name == "none" and s.home is not Home.MANAGED),
+        exposed=tuple(one.secret for one in left if one.code == "exposed"),
         history=tuple(history),
         files=search.files,
     )
+
+
+def _exposed(plan: Plan, revoked: Collection[str]) -> Iterator[Left]:
+    """What no rotation makes worthless: it works for whoever has the history, until somebody renews it where it was issued."""
+    for secret in plan.secrets:
+        if secret.rotation.name == "none" and secret.home is not Home.MANAGED and secret.id not in revoked:
+            what = (
+                f"'{secret.id}' stays exposed: whoever has the history has its value. Renew it where it was issued, then record that: "
+                f'`hardcode-hunter status --revoked {secret.id} --because "…"`'
+            )
+            yield Left("exposed", "", 0, secret.id, what)
+
+
+def _unreadable_by(plan: Plan, secret: Secret, readers: Sequence[Reader]) -> Iterator[Left]:
+    """Consumers whose role may not read the secret, or of which that can't be told."""
+    name = plan.secret_name(secret)
+    rows = {reader.role: reader for reader in readers if reader.secret == secret.id}
+    for consumer in secret.consumers:
+        reader = rows.get(consumer.role)
+        if consumer.role == "deployer" or (reader is not None and reader.allowed):
+            continue
+        if reader is None and not consumer.role.startswith("arn:"):
+            what = (
+                f"nobody could check whether {consumer.symbol} may read {name}: say under 'role' of this consumer in "
+                "migration/plan.yaml which role or user it runs as, by ARN"
+            )
+            yield Left("no-role", consumer.path, consumer.line, secret.id, what)
+        elif reader is None or reader.allowed is None:
+            why = reader.why if reader else "its policies were not read"
+            what = f"{consumer.role} reads {name}, but whether it may can't be told: {why}"
+            yield Left("unreachable", consumer.path, consumer.line, secret.id, what)
+        else:
+            what = f"{consumer.role} may not read {name}: {reader.why}; attach the policy that the stack has for it"
+            yield Left("not-readable", consumer.path, consumer.line, secret.id, what)
 
 
 def _unmigrated(plan: Plan, findings: Sequence[Finding]) -> Iterator[Left]:

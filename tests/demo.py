@@ -75,8 +75,11 @@ def demonstrate(journey: Journey, tell: Teller) -> None:
     if differences:
         sys.exit("it behaves otherwise:\n" + "\n".join(differences))
     tell.note(f"all {len(legacy.steps)} observations are the same")
-    tell.step("scan and verify: nothing is left")
+    tell.step("scan and verify: the code is clean. What no rotation can renew stays exposed until its issuer has renewed it")
     expect(journey.scan_again(), 0)
+    expect(journey.verify(), 1)
+    renewed = journey.renew()
+    tell.note(f"renewed where they were issued, put into the store, and recorded: {', '.join(renewed)}")
     expect(journey.verify(), 0)
     rotation(journey, tell)
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import secrets
 import shutil
 import subprocess
 import sys
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -22,6 +23,7 @@ from typing import Any
 import yaml
 
 from hardcode_hunter import generate, planfile
+from hardcode_hunter.model import Plaintext
 from tests.embedded.aws import EmbeddedAws
 from tests.embedded.environment import clean_environment
 from tests.embedded.postgres import EmbeddedPostgres
@@ -171,6 +173,21 @@ class Journey:
     def verify(self) -> Ran:
         self._step("verify")
         return self.hunter("verify")
+
+    def renew(self) -> list[str]:
+        """What no rotation can renew: made anew where it was issued, put into the store, and recorded, as its owners would. The ids."""
+        exposed: list[str] = json.loads(self.hunter("verify", "--output", "json").out)["exposed"]
+        manager, known = self.aws.client("secretsmanager"), self.credentials
+        old = {getattr(known, f.name).reveal(): f.name for f in fields(known) if isinstance(getattr(known, f.name), Plaintext)}
+        for secret in exposed:
+            name = f"production/shop/{secret}"
+            content = json.loads(manager.get_secret_value(SecretId=name)["SecretString"])
+            renewed = {key: secrets.token_hex(16) for key, value in content.items() if value in old}
+            manager.put_secret_value(SecretId=name, SecretString=json.dumps(content | renewed))
+            self.credentials = replace(self.credentials, **{old[content[key]]: Plaintext(value) for key, value in renewed.items()})
+            assert self.hunter("status", "--revoked", secret, "--because", "renewed where it was issued").status == 0
+        self._step("renew")
+        return exposed
 
     def switch_rotation_on(self) -> Ran:
         """``rotate`` asks the gate and writes the schedule; the stack is updated as it said."""

@@ -25,6 +25,8 @@ ALL_STEPS = [
     "apply: values and code",
     "run migrated",
     "scan again",
+    "renew",
+    "run migrated",
     "verify",
     "switch rotation on",
     "rotate while running",
@@ -68,6 +70,11 @@ def test_a_legacy_application_moves_to_secrets_manager_and_its_database_password
 
     assert journey.run_migrated().differences(legacy) == []
     assert journey.scan_again().status == 0
+    left = json.loads(journey.hunter("verify", "--output", "json").out)["left"]
+    assert {one["code"] for one in left} == {"exposed"}, "all is done but what only its issuers can do"
+    assert set(journey.renew()) == {one["secret"] for one in left}
+    changed = [line.partition(":")[0] for line in journey.run_migrated().differences(legacy)]
+    assert changed == ["manage.py fingerprint"], "renewed values need no change of the code; one command prints a hash of one"
     verified = journey.verify()
     assert verified.status == 0, verified.out
 
@@ -121,6 +128,7 @@ def test_undo_puts_the_tree_back_and_an_offline_apply_delivers_later(journey: Jo
     assert journey.hunter("store", "--account", journey.aws.account).status == 0
     assert not list(Path(journey.environment["XDG_STATE_HOME"]).rglob("value-*")), "the local copy is destroyed"
     assert journey.run_migrated().differences(legacy) == []
+    journey.renew()
     assert journey.hunter("verify").status == 0
     assert journey.hunter("undo").status == 0
     assert _source_files(journey.tree) == original
@@ -153,6 +161,7 @@ def test_order_adopt_stores_first_and_the_stack_attaches_to_what_exists(journey:
     after = {s["Name"]: (s["ARN"], store.get_secret_value(SecretId=s["ARN"])["VersionId"]) for s in store.list_secrets()["SecretList"]}
     assert after == before, "nothing was created twice, replaced or overwritten"
     assert journey.hunter("apply", "--account", journey.aws.account, "--review").status == 0
+    journey.renew()
     assert journey.hunter("verify").status == 0
 
 

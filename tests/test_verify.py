@@ -19,6 +19,7 @@ from hardcode_hunter.encodings import Needle, difference, forms, masked, strong
 from hardcode_hunter.model import (
     MASK,
     Confidence,
+    Consumer,
     Copy,
     Finding,
     Home,
@@ -29,6 +30,8 @@ from hardcode_hunter.model import (
     Plaintext,
     Position,
     Question,
+    Reader,
+    RotationChoice,
     Secret,
     SecretField,
     Severity,
@@ -199,17 +202,18 @@ def test_what_is_too_short_is_not_looked_for(tmp_path: Path) -> None:
 
 # ---------------------------------------------------------------- the whole
 
+ROTATED = replace(DATABASE, rotation=RotationChoice("postgresql-single-user"))
 GOOD = {"db": Observation("db", NAME, True, frozenset(["engine", "host", "port", "username", "password", "ssl"]), "1")}
 
 
 def test_nothing_left_is_complete() -> None:
-    result = verify(plan_of(DATABASE), [], GOOD, Search(files=3))
+    result = verify(plan_of(ROTATED), [], GOOD, Search(files=3))
     assert (result.complete, result.left, result.unknown, result.files) == (True, (), (), 3)
 
 
 def test_values_in_tests_and_weak_copies_are_no_work() -> None:
     weak = Copy("README", 1, "db", "password", "raw", counts=False)
-    result = verify(plan_of(DATABASE), [finding(verdict=Verdict.TEST_VALUE)], GOOD, Search((weak,)))
+    result = verify(plan_of(ROTATED), [finding(verdict=Verdict.TEST_VALUE)], GOOD, Search((weak,)))
     assert (result.complete, result.listed) == (True, (weak,))
 
 
@@ -225,7 +229,7 @@ SKIP = Skip("1" * 16, "settings.py", 4, "decorator", "it is read before the modu
     ],
 )
 def test_code_that_was_not_rewritten_is_left_with_its_reason(skips: tuple[Skip, ...], id: str, words: str) -> None:
-    result = verify(replace(plan_of(DATABASE), skips=skips), [finding(id)], GOOD, Search())
+    result = verify(replace(plan_of(ROTATED), skips=skips), [finding(id)], GOOD, Search())
     assert not result.complete
     (left,) = result.left
     assert (left.code, left.path, left.line) == ("unmigrated", "settings.py", 4)
@@ -234,7 +238,7 @@ def test_code_that_was_not_rewritten_is_left_with_its_reason(skips: tuple[Skip, 
 
 def test_a_copy_on_the_line_of_a_finding_is_told_once() -> None:
     search = Search((Copy("settings.py", 4, "db", "password", "raw"), Copy("README", 9, "db", "password", "base64")))
-    result = verify(plan_of(DATABASE), [finding()], GOOD, search)
+    result = verify(plan_of(ROTATED), [finding()], GOOD, search)
     assert [(one.code, one.path, one.line) for one in result.left] == [
         ("copy", "README", 9),
         ("unmigrated", "settings.py", 4),
@@ -255,7 +259,7 @@ def test_a_copy_on_the_line_of_a_finding_is_told_once() -> None:
     ],
 )
 def test_the_store_must_have_what_the_code_reads(seen: Observation, code: str, words: str) -> None:
-    result = verify(plan_of(DATABASE), [], {"db": seen}, Search())
+    result = verify(plan_of(ROTATED), [], {"db": seen}, Search())
     assert not result.complete
     assert [one.code for one in result.left] == [code]
     assert words in str(result.left[0])
@@ -263,12 +267,12 @@ def test_the_store_must_have_what_the_code_reads(seen: Observation, code: str, w
 
 @pytest.mark.parametrize("seen", [{}, {"db": Observation("db", NAME, error="production/shop/db: denied")}])
 def test_what_could_not_be_checked_is_not_complete(seen: dict[str, Observation]) -> None:
-    result = verify(plan_of(DATABASE), [], seen, Search())
+    result = verify(plan_of(ROTATED), [], seen, Search())
     assert (result.complete, result.left, len(result.unknown)) == (False, (), 1)
 
 
 def test_an_open_question_and_an_unreadable_file_are_not_complete(tmp_path: Path) -> None:
-    asked = replace(DATABASE, questions=(Question("q", "Is it one?"),))
+    asked = replace(ROTATED, questions=(Question("q", "Is it one?"),))
     result = verify(plan_of(asked), [], {}, copies(tmp_path, ["gone"], {}))
     assert [one.code for one in result.left] == ["question"]
     (unread,) = result.unknown
@@ -277,7 +281,7 @@ def test_an_open_question_and_an_unreadable_file_are_not_complete(tmp_path: Path
 
 def test_managed_and_roles_need_nothing_of_the_store() -> None:
     homes = [replace(DATABASE, id=home, home=home) for home in (Home.MANAGED, Home.ROLE)]
-    assert verify(plan_of(*homes), [], {}, Search()).complete
+    assert verify(plan_of(*homes), [], {}, Search(), revoked={Home.ROLE}).complete
 
 
 def test_a_secret_that_is_never_rotated_stays_exposed() -> None:
@@ -285,7 +289,42 @@ def test_a_secret_that_is_never_rotated_stays_exposed() -> None:
         "mail", Kind.API_KEY, Home.SECRETS_MANAGER, "production", (SecretField("token", (Origin("a.py", "T"),)),)
     )
     seen = {"mail": Observation("mail", "m", True, frozenset(["token"]), "1")}
-    assert verify(plan_of(token), [], seen, Search()).exposed == ("mail",)
+    result = verify(plan_of(token), [], seen, Search())
+    assert (result.complete, result.exposed, [one.code for one in result.left]) == (False, ("mail",), ["exposed"])
+    assert "`hardcode-hunter status --revoked mail" in result.left[0].what
+    recorded = verify(plan_of(token), [], seen, Search(), revoked={"mail"})
+    assert (recorded.complete, recorded.exposed) == (True, ())
+
+
+def test_a_value_that_can_not_be_read_was_not_searched_for() -> None:
+    result = verify(plan_of(ROTATED), [], GOOD, Search(), searched=set())
+    assert (result.complete, [one.code for one in result.unknown]) == (False, ["unreachable"])
+    assert verify(plan_of(ROTATED), [], GOOD, Search(), searched={"db"}).complete
+
+
+ROLE = "arn:aws:iam::123456789012:role/shop"
+
+
+@pytest.mark.parametrize(
+    ("role", "readers", "left", "unknown"),
+    [
+        (ROLE, (Reader("db", ROLE, True),), [], []),
+        ("deployer", (), [], []),
+        (ROLE, (Reader("db", ROLE, False, "no policy allows it"),), [("not-readable", "shop/db.py", 12)], []),
+        (ROLE, (Reader("db", ROLE, None, "denied"),), [], [("unreachable", "shop/db.py", 12)]),
+        (ROLE, (Reader("other", ROLE, True),), [], [("unreachable", "shop/db.py", 12)]),
+        ("unknown", (), [("no-role", "shop/db.py", 12)], []),
+        ("WebRole", (), [("no-role", "shop/db.py", 12)], []),
+    ],
+)
+def test_each_role_must_be_able_to_read(
+    role: str, readers: tuple[Reader, ...], left: list[object], unknown: list[object]
+) -> None:
+    secret = replace(ROTATED, consumers=(Consumer("shop/db.py", 12, "connect", role=role),))
+    result = verify(plan_of(secret), [], GOOD, Search(), readers=readers)
+    assert [(one.code, one.path, one.line) for one in result.left] == left
+    assert [(one.code, one.path, one.line) for one in result.unknown] == unknown
+    assert result.complete == (not left and not unknown)
 
 
 # ---------------------------------------------------------------- masks

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -9,8 +10,9 @@ from collections.abc import Iterable, Sequence
 import click
 
 from hardcode_hunter.diff import masked_diff
-from hardcode_hunter.formats._summary import plural, printable
-from hardcode_hunter.migration import Confirm, Tree
+from hardcode_hunter.execution import Confirm, Told, untold
+from hardcode_hunter.formats._summary import printable
+from hardcode_hunter.migration import Tree
 from hardcode_hunter.model import Change, Plaintext, Plan, Secret, Skip, Span
 from hardcode_hunter.store import Delivery, Identity
 
@@ -31,6 +33,23 @@ def confirmation() -> Confirm:
     return confirm
 
 
+def steps() -> Told:
+    """Shows on a terminal's stderr what a long step is doing; nothing in a pipe, and nothing in CI."""
+    if not sys.stderr.isatty() or os.environ.get("CI"):
+        return untold
+
+    def show(text: str) -> None:
+        click.echo(f"\r\033[K{printable(text)} …\r", nl=False, err=True)
+
+    return show
+
+
+def end_steps(told: Told) -> None:
+    """Takes the last step's line away again."""
+    if told is not untold:
+        click.echo("\r\033[K", nl=False, err=True)
+
+
 def show_changes(tree: Tree, changes: Iterable[Change], values: Iterable[Plaintext]) -> None:
     """Edits as a diff with credentials masked; created files by name and size."""
     spans: dict[str, list[Span]] = {}
@@ -41,7 +60,11 @@ def show_changes(tree: Tree, changes: Iterable[Change], values: Iterable[Plainte
         if change.before is None:
             click.echo(f"new file {printable(change.path)} ({len(change.result(b''))} bytes)")
             continue
-        data = tree.reading.sources[change.path].data if change.path in tree.reading.sources else (tree.root / change.path).read_bytes()
+        data = (
+            tree.reading.sources[change.path].data
+            if change.path in tree.reading.sources
+            else (tree.root / change.path).read_bytes()
+        )
         for line in masked_diff(change, data, spans.get(change.path, []), hidden).splitlines():
             click.echo(printable(line.expandtabs(4)))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from hardcode_hunter import config, discover, migration
+from hardcode_hunter import config, discover, execution, ledger, migration
 from hardcode_hunter.cli import _screen
 from hardcode_hunter.cli.scan import progress, report_problems
 from hardcode_hunter.generate import Deployment, generate
@@ -17,7 +17,11 @@ from hardcode_hunter.model import Tier
 @click.command()
 @click.argument("path", default=".", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.option("--dry-run", is_flag=True, help="Print the diff; touch nothing, store nothing.")
-@click.option("--offline", is_flag=True, help="Rewrite and generate now; keep the values, outside the repository, until `store` delivers them.")
+@click.option(
+    "--offline",
+    is_flag=True,
+    help="Rewrite and generate now; keep the values, outside the repository, until `store` delivers them.",
+)
 @click.option("--account", default="", help="Confirms the AWS account that values are stored in.")
 @click.option("--review", is_flag=True, help="Apply the edits of tier `review` too.")
 @click.option("--isolated", is_flag=True, help="Ignore all configuration files.")
@@ -28,15 +32,20 @@ def apply(path: Path, dry_run: bool, offline: bool, account: str, review: bool, 
     Exit status: 0 done, 1 something waits, 2 error.
     """
     root = discover.project_root([path])
-    tree = migration.open_tree(root, config.load(root, isolated=isolated), progress())
-    incomplete = report_problems(tree.scan)
     tiers = frozenset({Tier.SAFE.value, Tier.REVIEW.value} if review else {Tier.SAFE.value})
+    settings = config.load(root, isolated=isolated)
     if dry_run:
-        preview = migration.rewrite(tree, tree.plan, tiers)
-        _screen.show_changes(tree, (*preview.changes, *generate(tree.plan)), migration.secret_values(migration.live_values(tree)))
-        _screen.show_skips((*tree.plan.skips, *preview.skips))
-        return 2 if incomplete else int(bool(preview.changes))
-    outcomes = migration.apply(tree, offline=offline, confirm=_screen.confirmation(), account=account, tiers=tiers)
+        with ledger.hold_existing(root) as known:
+            tree = migration.open_tree(root, settings, known, progress())
+            rotating = known.rotating if known else frozenset()
+        return max(2 * report_problems(tree.scan), _dry_run(tree, tiers, rotating))
+    told = _screen.steps()
+    with ledger.hold(root) as held:
+        tree = migration.open_tree(root, settings, held, progress())
+        incomplete = report_problems(tree.scan)
+        order = execution.Order(tiers, offline=offline, account=account)
+        outcomes = execution.apply(tree, held, order, _screen.confirmation(), told)
+    _screen.end_steps(told)
     _screen.show_deliveries(outcomes.deliveries)
     for name in outcomes.written:
         _screen.say(f"  wrote {name}")
@@ -47,16 +56,30 @@ def apply(path: Path, dry_run: bool, offline: bool, account: str, review: bool, 
         _screen.say(f"Add to the project's dependencies: {', '.join(outcomes.unmet)}")
     _waits(outcomes.waiting, outcomes.deploy)
     if not outcomes.waiting:
-        rest = "`hardcode-hunter store` when AWS can be reached, then deploy" if offline else "deploy the code, then `hardcode-hunter verify`"
+        rest = (
+            "`hardcode-hunter store` when AWS can be reached, then deploy"
+            if offline
+            else "deploy the code, then `hardcode-hunter verify`"
+        )
         _screen.say(f"Nothing is left to apply. Next: review the changes, commit them, {rest}.")
     return 2 if incomplete else int(bool(outcomes.waiting))
+
+
+def _dry_run(tree: migration.Tree, tiers: frozenset[str], rotating: frozenset[str]) -> int:
+    preview = migration.rewrite(tree, tree.plan, tiers)
+    hidden = migration.secret_values(migration.live_values(tree))
+    _screen.show_changes(tree, (*preview.changes, *generate(tree.plan, enable_rotation=rotating)), hidden)
+    _screen.show_skips((*tree.plan.skips, *preview.skips))
+    return int(bool(preview.changes))
 
 
 def _waits(waiting: Sequence[str], deploy: Sequence[Deployment]) -> None:
     for line in waiting:
         _screen.say(f"  waits: {line}")
     for deployment in deploy:
-        _screen.say(f"\nDeploy the empty secrets of {deployment.environment}, then call `hardcode-hunter apply` again (see migration/ROLL-OUT.md):\n")
+        _screen.say(
+            f"\nDeploy the empty secrets of {deployment.environment}, then call `hardcode-hunter apply` again (see migration/ROLL-OUT.md):\n"
+        )
         for line in deployment.shell.splitlines():
             _screen.say(f"    {line}")
         for name, meaning in deployment.required.items():

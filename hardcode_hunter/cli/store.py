@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from hardcode_hunter import discover, migration, planfile
+from hardcode_hunter import discover, execution, ledger, planfile
 from hardcode_hunter.cli import _screen
 
 
@@ -20,7 +20,8 @@ def store(path: Path, account: str) -> int:
     """
     root = discover.project_root([path])
     plan = planfile.load(root / planfile.PLAN_FILE)
-    deliveries = migration.deliver_kept(root, plan, _screen.confirmation(), account)
+    with ledger.hold(root) as held:
+        deliveries = execution.deliver_kept(plan, held, account, _screen.confirmation(), _screen.steps())
     _screen.show_deliveries(deliveries)
     for delivery in deliveries:
         if not delivery.done:

@@ -6,14 +6,17 @@ from pathlib import Path
 
 import click
 
-from hardcode_hunter import discover, migration
+from hardcode_hunter import discover, execution, ledger
 from hardcode_hunter.cli import _screen
+from hardcode_hunter.formats._summary import plural
 
 
 @click.command()
 @click.argument("path", default=".", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.option("--leave", multiple=True, metavar="FILE", help="Leave this file as it is; repeatable.")
-@click.option("--database-reset", is_flag=True, help="The old password of a rotated secret has been set again in the service.")
+@click.option(
+    "--database-reset", is_flag=True, help="The old password of a rotated secret has been set again in the service."
+)
 @click.option("--discard", is_flag=True, help="Destroy what undo needs instead: the migration stays.")
 @click.option("--dry-run", is_flag=True, help="Say what would be put back; touch nothing.")
 def undo(path: Path, leave: tuple[str, ...], database_reset: bool, discard: bool, dry_run: bool) -> int:
@@ -22,11 +25,14 @@ def undo(path: Path, leave: tuple[str, ...], database_reset: bool, discard: bool
     Secrets in AWS are left: their names, and how to delete them, are printed.
     """
     root = discover.project_root([path])
-    if discard:
-        migration.forget(root)
-        _screen.say("What undo needed is destroyed.")
-        return 0
-    done = migration.undo(root, leave=leave, database_reset=database_reset, dry_run=dry_run)
+    with ledger.hold(root) as held:
+        if discard:
+            count = execution.forget(held)
+            _screen.say(
+                f"What undo needed is destroyed, of {plural(count, 'change')}. Values that wait for the store are kept."
+            )
+            return 0
+        done = execution.undo(root, held, leave=leave, database_reset=database_reset, dry_run=dry_run)
     for name in done.restored:
         _screen.say(f"  restored {name}")
     for name in done.removed:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from hardcode_hunter import completion, config, discover, migration
+from hardcode_hunter import completion, config, discover, ledger, migration
 from hardcode_hunter.cli import _screen
 from hardcode_hunter.cli.scan import progress, report_problems
 from hardcode_hunter.formats._summary import plural
@@ -20,17 +20,27 @@ from hardcode_hunter.model import Verification
 @click.option(
     "--history", is_flag=True, help="Search every commit too: first and last, how many, and whether a remote has it."
 )
+@click.option(
+    "--consumers",
+    multiple=True,
+    metavar="DIR",
+    help="Checkout of another application that uses the same credentials, beside those in the plan; repeatable.",
+)
 @click.option("--output", type=click.Choice(["text", "json"]), default="text", help="How to print.")
 @click.option("--isolated", is_flag=True, help="Ignore all configuration files.")
-def verify(path: Path, history: bool, output: str, isolated: bool) -> int:
+def verify(path: Path, history: bool, consumers: tuple[str, ...], output: str, isolated: bool) -> int:
     """Search all files for copies of migrated values, in every encoding, and check that the store has what the code reads.
 
     Exit status: 0 complete, 1 work left, 2 something could not be checked.
     """
     root = discover.project_root([path])
-    tree = migration.open_tree(root, config.load(root, isolated=isolated), progress())
-    incomplete = report_problems(tree.scan)
-    result = completion.verify(tree, history=history)
+    others = [str(Path(other).resolve()) for other in consumers]
+    told = _screen.steps()
+    with ledger.hold(root) as held:
+        tree = migration.open_tree(root, config.load(root, isolated=isolated), held, progress())
+        incomplete = report_problems(tree.scan)
+        result = completion.verify(tree, held, history=history, others=others, told=told)
+    _screen.end_steps(told)
     if output == "json":
         click.echo(json.dumps(_row(result), indent=2))
     else:
@@ -79,10 +89,6 @@ def _show(result: Verification) -> None:
     if result.history:
         _screen.say(
             "Rewriting history does not un-leak a value: whoever has a copy keeps it. Rotate or renew it first."
-        )
-    if result.exposed:
-        _screen.say(
-            f"Known to everyone who has the history until renewed where it was issued: {', '.join(result.exposed)}"
         )
     verdict = "Complete: nothing is left" if result.complete else f"{plural(len(result.left), 'thing')} left to do"
     _screen.say(f"{verdict}. {plural(result.files, 'file')} searched.")

@@ -180,6 +180,7 @@ class Plan:
     skips: tuple[Skip, ...]
     files: Mapping[str, Seal]
     forced: tuple[str, ...] = ()  # reasons given to `rotate --force`
+    trees: tuple[str, ...] = ()  # checkouts of other applications that use the same credentials, relative to this one
 
     def environment(self, name: str) -> Environment:
         return next(e for e in self.environments if e.name == name)
@@ -204,4 +205,6 @@ class Access:
     home: Home
     form: str
     key: str
-    rotates: bool = False  # its rotation is on, or can be switched on: what reads it at call time must not see an old value
+    rotates: bool = (
+        False  # its rotation is on, or can be switched on: what reads it at call time must not see an old value
+    )

@@ -24,6 +24,16 @@ class Observation:
 
 
 @dataclass(frozen=True, slots=True)
+class Reader:
+    """Whether a role or user may read a secret, by the policies in force; ``allowed`` is ``None`` when that can't be told, and ``why`` says why."""
+
+    secret: str
+    role: str
+    allowed: bool | None
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Copy:
     """A moved value that stands somewhere else, told without showing it. ``counts`` is false for what may be there by chance."""
 
@@ -62,8 +72,8 @@ class Exposure:
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """One thing that is left to do, or that could not be checked. ``code``: copy, unmigrated, question, not-stored, lacks-field;
-    unreadable, unreachable. ``path`` and ``line`` are empty and 0 where it has no place in the tree."""
+    """One thing that is left to do, or that could not be checked. ``code``: copy, unmigrated, question, not-stored, lacks-field,
+    not-readable, no-role, exposed; unreadable, unreachable. ``path`` and ``line`` are empty and 0 where it has no place in the tree."""
 
     code: str
     path: str
@@ -79,7 +89,7 @@ class Left:
 @dataclass(frozen=True, slots=True)
 class Verification:
     """``left`` has to be done; ``listed`` may be chance; ``unknown`` could not be checked; ``exposed`` secrets are never rotated: what
-    leaked of them stays open until somebody renews it where it was issued. ``history`` is told when it was searched."""
+    leaked of them stays open until it is renewed where it was issued and that is recorded. ``history`` is told when it was searched."""
 
     left: tuple[Left, ...] = ()
     listed: tuple[Copy, ...] = ()
@@ -96,8 +106,8 @@ class Verification:
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
-    """Why a secret can't be rotated yet, and where that stands. ``code``: no-rotation, question, holds-value, reads-at-start,
-    not-stored, not-deployed, unknown."""
+    """Why a secret can't be rotated yet, and where that stands. ``code``: no-rotation, question, holds-value, shared-login,
+    reads-at-start, breaks-string, not-stored, not-deployed, unknown."""
 
     secret: str
     path: str

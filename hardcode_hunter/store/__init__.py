@@ -11,6 +11,7 @@ from hardcode_hunter.store.connection import Connection, Identity, StoreError, c
 from hardcode_hunter.store.content import Content, compose, missing
 from hardcode_hunter.store.deliver import Delivery, Outcome, deliver
 from hardcode_hunter.store.observe import fetch, observe
+from hardcode_hunter.store.readers import readers
 
 __all__ = [
     "Adoption",
@@ -29,5 +30,6 @@ __all__ = [
     "identify",
     "missing",
     "observe",
+    "readers",
     "require_account",
 ]

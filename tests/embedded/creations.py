@@ -8,6 +8,8 @@ from moto.cloudformation import parsing
 from moto.cloudformation.parsing import ResourceMap
 from moto.kms.models import Key
 
+from tests.embedded.cloudformation import as_json
+
 
 def correct_creations() -> None:
     """Put the corrections in place, in this process, for good."""
@@ -16,8 +18,9 @@ def correct_creations() -> None:
     def create_key(
         cls: type[Key], resource_name: str, cloudformation_json: dict[str, Any], *rest: Any, **more: Any
     ) -> Key:
-        """A template's tags are Key and Value, KMS's own API has TagKey and TagValue."""
+        """A template's tags are Key and Value, KMS's own API has TagKey and TagValue; and the API's policy is a text."""
         properties = dict(cloudformation_json["Properties"])
+        properties["KeyPolicy"] = as_json(properties["KeyPolicy"])
         properties["Tags"] = [{"TagKey": t["Key"], "TagValue": t["Value"]} for t in properties.get("Tags", [])]
         key: Key = create(cls, resource_name, {**cloudformation_json, "Properties": properties}, *rest, **more)
         return key
