@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import PurePosixPath
 
 from hardcode_hunter.generate import cloudformation, parameters, quoting, terraform
 from hardcode_hunter.generate.quoting import shell_word
 from hardcode_hunter.generate.wanted import Item, Shard, Stack
 from hardcode_hunter.model import Consumer, Evaluated, Home, Plan, Secret
+from hardcode_hunter.plugins import Rotation
 
 PATH = "migration/ROLL-OUT.md"
 ATTACHED = 10
@@ -170,7 +172,9 @@ class _CloudFormation:
                 name = function.rotation.name
                 upload = f'aws s3 cp "$build/{name}.zip" "s3://${{ROTATION_CODE_BUCKET:?}}/${key}"{_aws(self.stack)}'
                 digest = '$(sha256sum "$build/' + name + '.zip" | cut -c1-16)'
-                done.append(f'{_build(self.stack, name)}\nexport {key}="hardcode-hunter/{name}-{digest}.zip"\n{upload}')
+                done.append(
+                    f'{_build(self.stack, function.rotation)}\nexport {key}="hardcode-hunter/{name}-{digest}.zip"\n{upload}'
+                )
         return "\n\n".join(done)
 
     def rotate(self) -> str:
@@ -216,7 +220,7 @@ class _Terraform:
         done = []
         for rotation in self.stack.rotations:
             target = shell_word(f"{self.stack.directory}/rotation/{rotation.name}.zip")
-            done.append(f'{_build(self.stack, rotation.name)}\ncp "$build/{rotation.name}.zip" {target}')
+            done.append(f'{_build(self.stack, rotation)}\ncp "$build/{rotation.name}.zip" {target}')
         return "\n\n".join(done)
 
     def rotate(self) -> str:
@@ -226,13 +230,17 @@ class _Terraform:
         return self._run("off", " -var=enable_rotation=false")
 
 
-def _build(stack: Stack, name: str) -> str:
-    """The commands that make ``$build/NAME.zip``: our source with its pure-Python requirements beside it."""
-    source = shell_word(f"{stack.directory}/rotation/{name}")
+def _build(stack: Stack, rotation: Rotation) -> str:
+    """The commands that make ``$build/NAME.zip``: our source with its pure-Python requirements and what a person wrote beside it."""
+    name, source = rotation.name, shell_word(f"{stack.directory}/rotation/{rotation.name}")
+    theirs = "".join(
+        f'cp "${{{environment_variable(PurePosixPath(file).stem)}:?path of your {file}}}" "$build/{name}/{file}"\n'
+        for file in rotation.supplied
+    )
     return (
         "build=$(mktemp -d)\n"
         f'python3 -m pip install --no-compile --only-binary=:all: --no-deps --target "$build/{name}" -r {source}/requirements.txt\n'
-        f'cp {source}/*.py "$build/{name}/"\n'
+        f'mkdir -p "$build/{name}"\ncp {source}/*.py "$build/{name}/"\n{theirs}'
         f'(cd "$build/{name}" && python3 -m zipfile -c ../{name}.zip ./*)'
     )
 
