@@ -12,10 +12,28 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from hardcode_hunter.errors import UsageError
-from hardcode_hunter.model import Problem
+
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    from hardcode_hunter.model import Problem
+
+    class Feed(Protocol):
+        """What a scan reads: files by name, and the bytes of each. ``read`` counts in ``walk`` what it can't or won't give.
+
+        ``fallback`` is the language of files that no language claims; without one they are left out.
+        """
+
+        walk: Walk
+        fallback: str
+
+        def names(self) -> Iterator[str]: ...
+
+        def read(self, name: str, *, keep_binary: bool = False) -> bytes | None: ...
+
 
 SIZE_LIMIT = 10 * 1024 * 1024
 GIT = ("git", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "--no-optional-locks")
@@ -75,19 +93,11 @@ class Walk:
     skipped: Counter[str] = field(default_factory=Counter)
     problems: list[Problem] = field(default_factory=list)
 
+    def unread(self, name: str, why: str) -> None:
+        """Takes down that a file could not be read: the scan is incomplete."""
+        from hardcode_hunter.model import Problem
 
-class Feed(Protocol):
-    """What a scan reads: files by name, and the bytes of each. ``read`` counts in ``walk`` what it can't or won't give.
-
-    ``fallback`` is the language of files that no language claims; without one they are left out.
-    """
-
-    walk: Walk
-    fallback: str
-
-    def names(self) -> Iterator[str]: ...
-
-    def read(self, name: str, *, keep_binary: bool = False) -> bytes | None: ...
+        self.problems.append(Problem(name, 0, why, fatal=True))
 
 
 @dataclass(slots=True)
@@ -249,9 +259,7 @@ def read(walk: Walk, name: str, *, keep_binary: bool = False, limit: int = SIZE_
         if path.is_symlink():
             walk.skipped["symbolic link"] += 1
         else:
-            walk.problems.append(
-                Problem(name, 0, f"cannot be read ({error.strerror}); fix its permissions or exclude it", fatal=True)
-            )
+            walk.unread(name, f"cannot be read ({error.strerror}); fix its permissions or exclude it")
         return None
     try:
         about = os.fstat(handle)
@@ -263,9 +271,7 @@ def read(walk: Walk, name: str, *, keep_binary: bool = False, limit: int = SIZE_
             return None
         data = b"".join(iter(lambda: os.read(handle, 1 << 20), b""))
     except OSError as error:
-        walk.problems.append(
-            Problem(name, 0, f"cannot be read ({error.strerror}); fix the disk or exclude it", fatal=True)
-        )
+        walk.unread(name, f"cannot be read ({error.strerror}); fix the disk or exclude it")
         return None
     finally:
         os.close(handle)

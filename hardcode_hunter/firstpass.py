@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
-from hardcode_hunter.integrations import hyperscan_engine
 from hardcode_hunter.ruleset import FirstPass, RuleSet, compiled
 
 Positions = dict[bytes, list[int]]
@@ -117,6 +116,8 @@ class Finder:
         return found
 
     def _load(self) -> None:
+        from hardcode_hunter.integrations import hyperscan_engine
+
         self._until = -1
         if not hyperscan_engine.available():
             return

@@ -161,8 +161,6 @@ class Changes:
 
     def read(self, name: str, *, keep_binary: bool = False) -> bytes | None:
         """The new image of one file, or ``None`` with the reason counted."""
-        from hardcode_hunter.model import Problem
-
         image = self.images[name]
         self.walk.files += 1
         if image.mode == _LINK:
@@ -173,9 +171,7 @@ class Changes:
             self.walk.skipped[f"larger than {SIZE_LIMIT // (1024 * 1024)} MiB"] += 1
             return None
         if data is None:
-            self.walk.problems.append(
-                Problem(name, 0, "its content is not in this repository; fetch it, or exclude the file", fatal=True)
-            )
+            self.walk.unread(name, "its content is not in this repository; fetch it, or exclude the file")
             return None
         if not keep_binary and b"\0" in data[:8192]:
             self.walk.skipped["binary"] += 1

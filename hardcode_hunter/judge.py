@@ -9,14 +9,15 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from hardcode_hunter.config import BASELINE, Settings
-from hardcode_hunter.discover import Feed, matches
+from hardcode_hunter.discover import matches
 from hardcode_hunter.errors import UsageError
-from hardcode_hunter.model import Finding, Remark, Source
 
 if TYPE_CHECKING:
     from hardcode_hunter.baseline import Entry, Tree
+    from hardcode_hunter.discover import Feed
+    from hardcode_hunter.model import Finding, Remark, Source
 
-Detect = Callable[[str, bytes], Iterable[Finding]]
+Detect = Callable[[str, bytes], "Iterable[Finding]"]
 """What a scan of one file alone finds, with the digests of this run."""
 
 

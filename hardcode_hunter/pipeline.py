@@ -8,23 +8,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hardcode_hunter import discover, firstpass, judge, ruleset
 from hardcode_hunter.config import Settings
 from hardcode_hunter.errors import UsageError
-from hardcode_hunter.model import (
-    Candidate,
-    Extraction,
-    Finding,
-    LiteralType,
-    Plaintext,
-    Problem,
-    Reference,
-    RuleSummary,
-    Scan,
-    Source,
-)
-from hardcode_hunter.plugins import Hits, Language, load
+from hardcode_hunter.model import RuleSummary, Scan
+
+if TYPE_CHECKING:
+    from hardcode_hunter.model import Candidate, Extraction, Finding, Plaintext, Reference, Source
+    from hardcode_hunter.plugins import Hits, Language
 
 HOLE = "\0"  # an interpolated part, in the value of a template literal
 Progress = Callable[[int], None]
@@ -51,6 +44,8 @@ class Reading:
 
 def languages() -> Mapping[str, Language]:
     """All languages, by name."""
+    from hardcode_hunter.plugins import Language, load
+
     return load("languages", Language)
 
 
@@ -89,18 +84,25 @@ def read(
         read_it = bool(hits) or (data is not None and passes_on(name, data))
         if not data or not (read_it or COMMENT in data):
             continue
-        language = language_of(name, data) or languages().get(feed.fallback)
-        if language is None:
-            reading.walk.skipped["no language"] += bool(hits)
-            continue
-        source = Source(name, data, language.name)
-        extraction = extract(language, source, hits) if read_it else Extraction()
-        reading.walk.problems += extraction.problems
-        reading.references += extraction.references
-        if extraction.candidates or COMMENT in data:
-            reading.candidates += extraction.candidates
-            reading.sources[name] = source
+        _take(reading, feed.fallback, name, data, hits if read_it else None)
     return reading
+
+
+def _take(reading: Reading, fallback: str, name: str, data: bytes, hits: Hits) -> None:
+    """Adds what one file yields; without ``hits`` only its comments count."""
+    from hardcode_hunter.model import Extraction, Source
+
+    language = language_of(name, data) or languages().get(fallback)
+    if language is None:
+        reading.walk.skipped["no language"] += bool(hits)
+        return
+    source = Source(name, data, language.name)
+    extraction = extract(language, source, hits) if hits is not None else Extraction()
+    reading.walk.problems += extraction.problems
+    reading.references += extraction.references
+    if extraction.candidates or COMMENT in data:
+        reading.candidates += extraction.candidates
+        reading.sources[name] = source
 
 
 def extract(language: Language, source: Source, hits: Hits) -> Extraction:
@@ -108,6 +110,8 @@ def extract(language: Language, source: Source, hits: Hits) -> Extraction:
     try:
         return language.candidates(source, hits)
     except (RecursionError, MemoryError, ValueError) as error:
+        from hardcode_hunter.model import Extraction, Problem
+
         text = languages()["text"].candidates(source, hits)
         problem = Problem(
             source.path, 0, f"could not be parsed as {language.title} ({type(error).__name__}); text rules were used"
@@ -191,6 +195,7 @@ def alone(rules: ruleset.RuleSet, key: bytes) -> judge.Detect:
         if language is None:
             return ()
         from hardcode_hunter import detect, link
+        from hardcode_hunter.model import Source
 
         extraction = extract(language, Source(path, data, language.name), hits)
         return detect.detect(link.link(extraction.candidates, extraction.references), rules, key)
@@ -240,6 +245,7 @@ def value(candidates: Mapping[str, Candidate], finding: str, shape: str, part: s
     if candidate is None:
         return None
     from hardcode_hunter import shapes
+    from hardcode_hunter.model import LiteralType, Plaintext
 
     text = candidate.value.reveal()
     found = text if not part else next((p.value for p in shapes.parse(shape, text) if p.role == part), None)

@@ -7,9 +7,10 @@ import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from hardcode_hunter.model import Access, Extraction, Replacement, Rewrite, Scan, Source
+if TYPE_CHECKING:
+    from hardcode_hunter.model import Access, Extraction, Replacement, Rewrite, Scan, Source
 
 Hits = Sequence[int] | None
 """Byte offsets (ascending) that the first pass marked, or ``None`` for "everything"."""

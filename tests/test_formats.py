@@ -243,11 +243,8 @@ def test_full_masks_every_credential_of_the_line_and_its_copies_beside_it(run: R
 
 # ---------------------------------------------------------------- no value, whatever it is
 
-SECRET = st.text(
-    st.characters(codec="ascii", categories=("L", "N", "P", "S"), exclude_characters="\"'\\`<>{}$#|&"),
-    min_size=10,
-    max_size=40,
-)
+CHARACTERS = st.characters(codec="ascii", categories=("L", "N", "P", "S"), exclude_characters="\"'\\`<>{}$#|&")
+SECRET = st.text(CHARACTERS, min_size=7, max_size=37).map("Qz7{}".format)  # no word of ours begins so
 SHAPES = {
     "a.py": 'import psycopg2, smtplib\nDB_PASSWORD = "{v}"\nc = psycopg2.connect("postgresql://app:{v}@db/orders")\nsmtplib.SMTP("h").login("u", "{v}")\nif password == "{v}": pass\nAPI = {{"api_key": "{v}"}}  # {v}\n',
     "broken.py": 'print "x"\npassword = "{v}"\n',

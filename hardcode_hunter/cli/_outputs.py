@@ -8,12 +8,15 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from hardcode_hunter.errors import UsageError
-from hardcode_hunter.model import Scan
 from hardcode_hunter.plugins import Format, load
+
+if TYPE_CHECKING:
+    from hardcode_hunter.model import Scan
 
 COLORS = ("auto", "always", "never")
 

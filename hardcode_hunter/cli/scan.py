@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -17,7 +18,10 @@ from hardcode_hunter.config import Settings
 from hardcode_hunter.errors import UsageError
 from hardcode_hunter.formats._summary import printable, statistics, summary
 from hardcode_hunter.judge import HUSHING, Gate
-from hardcode_hunter.model import Confidence, Scan, Verdict
+from hardcode_hunter.model import Confidence, Verdict
+
+if TYPE_CHECKING:
+    from hardcode_hunter.model import Scan
 
 PATH = click.Path(path_type=Path)
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from hardcode_hunter.model import Confidence, Finding, Verdict
+from typing import TYPE_CHECKING
+
+from hardcode_hunter.model import Confidence, Verdict
+
+if TYPE_CHECKING:
+    from hardcode_hunter.model import Finding
 
 _SGR = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34", "cyan": "36"}
 

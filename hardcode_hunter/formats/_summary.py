@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import TYPE_CHECKING
 
-from hardcode_hunter.model import Finding, Scan, Verdict
+from hardcode_hunter.model import Verdict
+
+if TYPE_CHECKING:
+    from hardcode_hunter.model import Finding, Scan
 
 
 def plural(count: int, noun: str) -> str:

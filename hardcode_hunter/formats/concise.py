@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from hardcode_hunter.formats._style import style, tag
 from hardcode_hunter.formats._summary import place, printable, summary
-from hardcode_hunter.model import Finding, Scan
 from hardcode_hunter.plugins import Format
+
+if TYPE_CHECKING:
+    from hardcode_hunter.model import Finding, Scan
 
 
 def line(finding: Finding) -> str:

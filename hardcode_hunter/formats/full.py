@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from typing import TYPE_CHECKING
 
 from hardcode_hunter.formats._style import style, tag
 from hardcode_hunter.formats._summary import place, printable, summary
 from hardcode_hunter.formats.concise import line
-from hardcode_hunter.model import Finding, Scan, Verdict
+from hardcode_hunter.model import Verdict
 from hardcode_hunter.plugins import Format
+
+if TYPE_CHECKING:
+    from hardcode_hunter.model import Finding, Scan
 
 ADVICE = {Verdict.MIGRATE: "fix: hardcode-hunter plan", Verdict.REPORT: "not rewritten: move it by hand"}
 UNREMARKABLE = 6

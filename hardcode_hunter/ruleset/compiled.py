@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import stat
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -57,6 +56,8 @@ def document(wanted: str, rules: Any) -> bytes:
 
 def save(wanted: str, rules: Any) -> None:
     """Keeps a compiled rule set for the next run. A directory that can't be written costs time, not correctness: it is left alone."""
+    import tempfile
+
     place = folder()
     try:
         place.mkdir(mode=0o700, parents=True, exist_ok=True)

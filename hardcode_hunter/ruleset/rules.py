@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from hardcode_hunter.filters import normalise, public_name
 from hardcode_hunter.model import Kind
 from hardcode_hunter.ruleset import linear
 from hardcode_hunter.ruleset.rule import Rule, Value
@@ -146,6 +145,8 @@ class RuleSet:
 
     def name(self, name: str) -> Rule | None:
         """The rule whose names the normalised ``name`` ends with, the longest ending first; remembered per name."""
+        from hardcode_hunter.filters import normalise  # compiles many patterns: only where there is a name to ask for
+
         plain = normalise(name)
         try:
             return self._known_names[plain]
@@ -162,6 +163,8 @@ class RuleSet:
         if match is None or match.lastindex is None:
             return None
         rule = self._named[match.lastindex - 1][0]
+        from hardcode_hunter.filters import public_name
+
         return None if public_name(plain) or any(self._pattern(p).fullmatch(plain) for p in rule.not_names) else rule
 
     def values(self, value: str) -> Iterator[tuple[Rule, int, int]]:
