@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -207,6 +207,22 @@ ORIGIN = ("at", "symbol", "ordinal", "part", "shape", "finding", "rewrite")
 CONSUMER = ("at", "symbol", "reads", "runtime", "role", "restart")
 
 
+class _Twice(yaml.MarkedYAMLError):
+    """A key that stands twice in one mapping: YAML readers would keep the last, and a secret would be lost."""
+
+
+class _Loader(yaml.SafeLoader):
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen = set()
+        for key, _ in node.value:
+            name = (key.tag, key.value) if isinstance(key, yaml.ScalarNode) else None
+            if name in seen:
+                raise _Twice(problem_mark=key.start_mark)
+            if name:
+                seen.add(name)
+        return super().construct_mapping(node, deep)
+
+
 def load(path: Path) -> Plan:
     """The plan in ``path``. Raises ``UsageError`` naming file and key when it is absent or malformed."""
     with wholefile.place(path.parent, path.name) as where:
@@ -214,10 +230,11 @@ def load(path: Path) -> Plan:
     if found is None:
         raise UsageError(f"{path}: no plan yet; run `hardcode-hunter plan` first")
     try:
-        raw = yaml.safe_load(found.data)
+        raw = yaml.load(found.data, _Loader)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
-        raise UsageError(f"{path}: not valid YAML{f' at line {mark.line + 1}' if mark else ''}; correct it or plan again") from None
+        what = "a key stands twice" if isinstance(error, _Twice) else "not valid YAML"
+        raise UsageError(f"{path}: {what}{f' at line {mark.line + 1}' if mark else ''}; correct it or plan again") from None
     top = _Table(str(path), "", raw, TOP)
     if top.raw.get("version") != VERSION:
         raise UsageError(f"{path}: 'version' must be {VERSION}; plan again with this release")
@@ -328,7 +345,10 @@ def _constant(table: _Table, key: str, raw: dict[str, Any]) -> SecretField:
 def _origin(row: _Table) -> Origin:
     path, line = row.place("at")
     shape: Shape = row.choice("shape", Shape, "whole")
-    return Origin(path, row.text("symbol"), row.number("ordinal"), row.text("part", ""), shape, row.text("finding", ""), line)
+    origin = Origin(path, row.text("symbol"), row.number("ordinal"), row.text("part", ""), shape, row.text("finding", ""), line)
+    if origin.finding not in ("", origin.fingerprint):
+        raise UsageError(f"{row.file}: '{row.where}.finding' is not that of {origin.path}:{line}; plan again")
+    return origin
 
 
 def _unbound(origin: Origin, tier: Tier, secret: str, key: str) -> Replacement:

@@ -25,9 +25,12 @@ from hardcode_hunter.model import (
     Shape,
     Skip,
     Tier,
+    fingerprint,
 )
 
-ORIGIN = Origin("app/db.py", "connect.psycopg2.connect(password)", 1, "", Shape.WHOLE, "0123456789abcdef", 14)
+SYMBOL = "connect.psycopg2.connect(password)"
+FINDING, SECOND = (fingerprint("app/db.py", SYMBOL, ordinal) for ordinal in (1, 2))
+ORIGIN = Origin("app/db.py", SYMBOL, 1, "", Shape.WHOLE, FINDING, 14)
 PLAN = Plan(
     application="orders",
     order=Order.SHELL_FIRST,
@@ -54,7 +57,7 @@ PLAN = Plan(
     ),
     replacements=(),
     skips=(Skip("fedcba9876543210", "tests/test_db.py", 3, "test-value", "stays", "generic-password"),),
-    files={"app/db.py": Seal("ab" * 32, ("0123456789abcdef",))},
+    files={"app/db.py": Seal("ab" * 32, (FINDING,))},
 )
 
 
@@ -66,7 +69,7 @@ def written(tmp_path: Path, text: str) -> Path:
 
 def test_a_plan_comes_back_as_it_was_written(tmp_path: Path) -> None:
     loaded = planfile.load(written(tmp_path, planfile.dump(PLAN)))
-    assert [(r.finding, r.secret, r.key, r.tier) for r in loaded.replacements] == [("0123456789abcdef", "db", "password", Tier.SAFE)]
+    assert [(r.finding, r.secret, r.key, r.tier) for r in loaded.replacements] == [(FINDING, "db", "password", Tier.SAFE)]
     assert planfile.dump(loaded) == planfile.dump(PLAN)
     assert loaded.secrets == PLAN.secrets
     assert loaded.environments == PLAN.environments
@@ -75,9 +78,9 @@ def test_a_plan_comes_back_as_it_was_written(tmp_path: Path) -> None:
 def test_moving_one_origin_to_another_secret_regroups(tmp_path: Path) -> None:
     text = planfile.dump(PLAN)
     head, _, tail = text.partition("skips:")
-    second = head[head.index("  db:") :].replace("  db:", "  replica:").replace("0123456789abcdef", "1123456789abcdef")
+    second = head[head.index("  db:") :].replace("  db:", "  replica:").replace(FINDING, SECOND).replace("ordinal: 1", "ordinal: 2")
     loaded = planfile.load(written(tmp_path, f"{head}{second}skips:{tail}"))
-    assert {r.finding: r.secret for r in loaded.replacements} == {"0123456789abcdef": "db", "1123456789abcdef": "replica"}
+    assert {r.finding: r.secret for r in loaded.replacements} == {FINDING: "db", SECOND: "replica"}
 
 
 @pytest.mark.parametrize(
@@ -97,6 +100,8 @@ def test_moving_one_origin_to_another_secret_regroups(tmp_path: Path) -> None:
         ("answer: one", "answer: maybe", "'maybe'; use one of one, separate"),
         ("form: json", "form: xml", "'secrets.db.form' is 'xml'"),
         ("secrets:", "secrets: [", "not valid YAML at line"),
+        ("application:", "application: shop\napplication:", "a key stands twice at line"),
+        (f"finding: {FINDING}", "finding: 0123456789abcdef", "'secrets.db.fields.password[0].finding' is not that of app/db.py:14"),
     ],
 )
 def test_a_wrong_edit_is_refused_with_file_and_key(tmp_path: Path, old: str, new: str, expected: str) -> None:
