@@ -6,13 +6,14 @@ old tree with the operations applied, value for value and key order for key orde
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable
 from collections.abc import Mapping as ReadOnly
 from dataclasses import dataclass, field
 from typing import Any
 
+from hardcode_hunter.languages.cloudformation.writing import eol_of, flow, item, line_end, render
+from hardcode_hunter.languages.cloudformation.writing import indent as indent_of
 from hardcode_hunter.languages.nodes import Alias, Mapping, Node, Scalar, Sequence
 from hardcode_hunter.model import Edit, Span, Tier
 
@@ -49,7 +50,17 @@ class Add:
     plain: Any
 
 
-Action = Put | Drop | Add
+@dataclass(frozen=True, slots=True)
+class Grow:
+    """The list under ``key`` of ``holder`` gets one more item; where there is none, it follows the pair ``anchor``."""
+
+    holder: Mapping
+    anchor: int
+    key: str
+    plain: Any
+
+
+Action = Put | Drop | Add | Grow
 
 
 @dataclass(slots=True)
@@ -78,28 +89,37 @@ class File:
                     todo.append(child)
 
 
-def quoted(text: str, style: str, json: bool) -> bytes:
-    """``text``, which holds no control characters, as a scalar in the file's manner."""
-    if json or style == '"':
-        return b'"' + text.replace("\\", "\\\\").replace('"', '\\"').encode() + b'"'
-    return b"'" + text.replace("'", "''").encode() + b"'"
+@dataclass(slots=True)
+class Changes:
+    """What happens to the nodes of a tree, by their identity. ``items`` are appended to lists; ``pairs`` follow the pair with that index."""
+
+    puts: dict[int, Any] = field(default_factory=dict)
+    drops: defaultdict[int, set[int]] = field(default_factory=lambda: defaultdict(set))
+    items: defaultdict[int, list[Any]] = field(default_factory=lambda: defaultdict(list))
+    pairs: defaultdict[int, list[tuple[int, Any]]] = field(default_factory=lambda: defaultdict(list))
 
 
-def plain(node: Node, puts: ReadOnly[int, Any] | None = None, drops: ReadOnly[int, set[int]] | None = None) -> Any:
+NONE = Changes()
+
+
+def plain(node: Node, changes: Changes = NONE) -> Any:
     """The tree as nested tuples: scalars with their tag, mappings as ordered pairs; aliases as their target."""
     if isinstance(node, Alias):
         return ("alias", node.target.tag, _shape(node.target))
-    if puts and id(node) in puts:
-        return puts[id(node)]
-    gone = drops.get(id(node), set()) if drops else set()
+    if id(node) in changes.puts:
+        return changes.puts[id(node)]
     if isinstance(node, Scalar):
         return (node.tag, node.value)
+    gone = changes.drops.get(id(node), set())
     if isinstance(node, Sequence):
-        return (node.tag, [plain(n, puts, drops) for i, n in enumerate(node.items) if i not in gone])
-    return (
-        node.tag,
-        [(plain(k, puts, drops), plain(v, puts, drops)) for i, (k, v) in enumerate(node.pairs) if i not in gone],
-    )
+        kept = [plain(n, changes) for i, n in enumerate(node.items) if i not in gone]
+        return (node.tag, kept + changes.items.get(id(node), []))
+    rows: list[Any] = []
+    for index, (key, value) in enumerate(node.pairs):
+        if index not in gone:
+            rows.append((plain(key, changes), plain(value, changes)))
+        rows += [entry for anchor, entry in changes.pairs.get(id(node), ()) if anchor == index]
+    return (node.tag, rows)
 
 
 def _shape(node: Scalar | Mapping | Sequence) -> str:
@@ -108,64 +128,127 @@ def _shape(node: Scalar | Mapping | Sequence) -> str:
 
 def assemble(file: File, actions: Iterable[tuple[Action, Tier, str]]) -> tuple[list[Edit], list[Any]]:
     """The splices for ``actions`` and the trees that must come out. Raises :class:`Unplannable`."""
-    edits: list[Edit] = []
-    puts: dict[int, Any] = {}
-    drops: dict[int, set[int]] = defaultdict(set)
-    holders: dict[int, Mapping | Sequence] = {}
-    reasons: dict[tuple[int, int], tuple[Tier, str]] = {}
-    added: list[Add] = []
-    spliced: dict[Span, bytes] = {}
+    work = _Assembly(file)
     for action, tier, finding in actions:
+        work.take(action, tier, finding)
+    return work.done()
+
+
+@dataclass(slots=True)
+class _Assembly:
+    file: File
+    edits: list[Edit] = field(default_factory=list)
+    changes: Changes = field(default_factory=Changes)
+    holders: dict[int, Mapping | Sequence] = field(default_factory=dict)
+    reasons: dict[tuple[int, int], tuple[Tier, str]] = field(default_factory=dict)
+    spliced: dict[Span, bytes] = field(default_factory=dict)
+    added: dict[str, list[Add]] = field(default_factory=dict)
+    grown: dict[tuple[int, str], list[tuple[Grow, Tier, str]]] = field(default_factory=dict)
+
+    def take(self, action: Action, tier: Tier, finding: str) -> None:
         if isinstance(action, Put):
-            span = action.span or Span(action.node.outer if action.tagged else action.node.start, action.node.end)
-            if span in spliced:
-                if spliced[span] != action.text:
-                    raise Unplannable("two changes meet in one place")
-                continue
-            spliced[span] = action.text
-            puts[id(action.node)] = action.plain
-            edits.append(Edit(span, action.text, tier, finding))
+            self._put(action, tier, finding)
         elif isinstance(action, Drop):
-            drops[id(action.holder)].add(action.index)
-            holders[id(action.holder)] = action.holder
-            reasons[id(action.holder), action.index] = (tier, finding)
-        elif action not in added:
-            added.append(action)
-    _rise(file, drops, holders, reasons, {a.section for a in added})
-    for key, indices in drops.items():
-        edits += _cuts(file, holders[key], sorted(indices), reasons)
-    roots = [plain(root, puts, drops) for root in file.roots]
-    for add in added:
-        roots, edit = _addition(file, add, roots, drops)
-        edits.append(edit)
-    return sorted(edits, key=lambda e: e.span), roots
+            self.changes.drops[id(action.holder)].add(action.index)
+            self.holders[id(action.holder)] = action.holder
+            self.reasons[id(action.holder), action.index] = (tier, finding)
+        elif isinstance(action, Grow):
+            self.grown.setdefault((id(action.holder), action.key), []).append((action, tier, finding))
+        elif action not in self.added.setdefault(action.section, []):
+            self.added[action.section].append(action)
+
+    def _put(self, action: Put, tier: Tier, finding: str) -> None:
+        span = action.span or Span(action.node.outer if action.tagged else action.node.start, action.node.end)
+        if span in self.spliced:
+            if self.spliced[span] != action.text:
+                raise Unplannable("two changes meet in one place")
+            return
+        self.spliced[span] = action.text
+        self.changes.puts[id(action.node)] = action.plain
+        self.edits.append(Edit(span, action.text, tier, finding))
+
+    def done(self) -> tuple[list[Edit], list[Any]]:
+        self._rise()
+        for key, indices in self.changes.drops.items():
+            self.edits += _cuts(self.file, self.holders[key], sorted(indices), self.reasons)
+        for rows in self.grown.values():
+            self._grow(rows)
+        roots = [plain(root, self.changes) for root in self.file.roots]
+        for section, adds in self.added.items():
+            roots, edit = _addition(self.file, section, adds, roots, self.changes.drops)
+            self.edits.append(edit)
+        return sorted(self.edits, key=lambda e: e.span), roots
+
+    def _rise(self) -> None:
+        """A mapping or list of which nothing is left goes itself, up to the root's keys."""
+        drops = self.changes.drops
+        todo = list(drops)
+        while todo:
+            key = todo.pop()
+            holder = self.holders[key]
+            size = len(holder.pairs) if isinstance(holder, Mapping) else len(holder.items)
+            parent = self.file.parents.get(key)
+            if len(drops[key]) < size or parent is None or any(owner == key for owner, _ in self.grown):
+                continue
+            above, index = parent
+            name = above.pairs[index][0] if isinstance(above, Mapping) else None
+            if isinstance(name, Scalar) and name.value in self.added and above in self.file.roots:
+                continue  # something is added to it
+            reason = self.reasons[key, min(drops.pop(key))]
+            drops[id(above)].add(index)
+            self.holders[id(above)] = above
+            self.reasons[id(above), index] = reason
+            todo.append(id(above))
+
+    def _grow(self, rows: list[tuple[Grow, Tier, str]]) -> None:
+        first, tier, finding = rows[0]
+        new = [row.plain for row, _, _ in rows]
+        present = first.holder.get(first.key)
+        if present is None:
+            entry = (("str", first.key), ("seq", new))
+            self.changes.pairs[id(first.holder)].append((first.anchor, entry))
+            at, text = _new_pair(self.file, first.holder, first.anchor, entry)
+        elif isinstance(present, Sequence) and present.tag == "seq" and present.items:
+            self.changes.items[id(present)] += new
+            at, text = _more_items(self.file, present, new)
+        else:
+            raise Unplannable(f"{first.key} is no list that can be added to")
+        self.edits.append(Edit(Span(at, at), text, tier, finding))
 
 
-def _rise(
-    file: File,
-    drops: dict[int, set[int]],
-    holders: dict[int, Mapping | Sequence],
-    reasons: dict[tuple[int, int], tuple[Tier, str]],
-    kept: set[str],
-) -> None:
-    """A mapping or list of which nothing is left goes itself, up to the root's keys."""
-    todo = list(drops)
-    while todo:
-        key = todo.pop()
-        holder = holders[key]
-        size = len(holder.pairs) if isinstance(holder, Mapping) else len(holder.items)
-        parent = file.parents.get(key)
-        if len(drops[key]) < size or parent is None:
-            continue
-        above, index = parent
-        name = above.pairs[index][0] if isinstance(above, Mapping) else None
-        if isinstance(name, Scalar) and name.value in kept and parent[0] in file.roots:
-            continue  # something is added to it
-        reason = reasons[key, min(drops.pop(key))]
-        drops[id(above)].add(index)
-        holders[id(above)] = above
-        reasons[id(above), index] = reason
-        todo.append(id(above))
+def _new_pair(file: File, holder: Mapping, anchor: int, entry: Any) -> tuple[int, bytes]:
+    """Where a pair goes that follows another one, and its text."""
+    bounds = _bounds(holder)
+    start, end = bounds[anchor]
+    eol, margin = eol_of(file.data), indent_of(file.data, start)
+    if not holder.flow:
+        at = line_end(file.data, end)
+        missing = b"" if file.data[:at].endswith((b"\n", b"\r")) else eol
+        return at, missing + margin + render(entry[0][1], entry[1], margin, False, eol) + eol
+    text = (
+        render(entry[0][1], entry[1], margin, file.json, eol)
+        if file.json
+        else entry[0][1].encode() + b": " + flow(entry[1], False)
+    )
+    alone = not file.data[max(file.data.rfind(b"\n", 0, start), 0) : start].strip()
+    between = b"," + (eol + margin if alone else b" ")
+    return (end, between + text) if anchor > 0 else (start, text + between)
+
+
+def _more_items(file: File, present: Sequence, new: list[Any]) -> tuple[int, bytes]:
+    """Where more items of a list go, and their text."""
+    start, end = _bounds(present)[-1]
+    eol = eol_of(file.data)
+    if present.flow:
+        between = (
+            b", " if file.data.find(b"\n", present.start, present.end) < 0 else b"," + eol + indent_of(file.data, start)
+        )
+        return end, b"".join(between + flow(row, file.json) for row in new)
+    begin = max(file.data.rfind(b"\n", 0, start), file.data.rfind(b"\r", 0, start)) + 1
+    margin = file.data[begin : file.data.find(b"-", begin)]
+    at = line_end(file.data, end)
+    missing = b"" if file.data[:at].endswith((b"\n", b"\r")) else eol
+    return at, missing + b"".join(item(row, margin, eol) + eol for row in new)
 
 
 def _cuts(
@@ -188,7 +271,7 @@ def _cuts(
 
 def _bounds(holder: Mapping | Sequence) -> list[tuple[int, int]]:
     rows = []
-    for pair in holder.pairs if isinstance(holder, Mapping) else ((item, item) for item in holder.items):
+    for pair in holder.pairs if isinstance(holder, Mapping) else ((entry, entry) for entry in holder.items):
         if any(isinstance(n, Alias) for n in pair):
             raise Unplannable("an alias stands beside it, whose place is not known")
         rows.append((pair[0].outer, pair[1].end))
@@ -211,91 +294,46 @@ def _lines(data: bytes, start: int, end: int, item: bool) -> Span:
     before = data[begin:start].strip(b"\xef\xbb\xbf")
     if before.strip(b" \t" + (b"-" if item else b"")) or (b"-" in before) != item:
         raise Unplannable("it shares its line with something else")
-    stop = _line_end(data, end)
+    stop = line_end(data, end)
     rest = data[end:stop].strip()
     if rest and not rest.startswith(b"#"):
         raise Unplannable("it shares its line with something else")
     previous = data[:begin].rstrip(b" \t")
-    after = data[stop : _line_end(data, stop)]
+    after = data[stop : line_end(data, stop)]
     blank_before = not begin or previous.endswith((b"\n\n", b"\r\n\r\n", b"\r\r"))
     if blank_before and after and not after.strip():
-        stop = _line_end(data, stop)
+        stop = line_end(data, stop)
     return Span(max(begin, 3) if data.startswith(b"\xef\xbb\xbf") else begin, stop)  # the byte order mark stays
 
 
-def _line_end(data: bytes, at: int) -> int:
-    found = [i for i in (data.find(b"\n", at), data.find(b"\r", at)) if i >= 0]
-    if not found:
-        return len(data)
-    first = min(found)
-    return first + (2 if data[first : first + 2] == b"\r\n" else 1)
-
-
-def _addition(file: File, add: Add, roots: list[Any], drops: ReadOnly[int, set[int]]) -> tuple[list[Any], Edit]:
+def _addition(
+    file: File, name: str, adds: list[Add], roots: list[Any], drops: ReadOnly[int, set[int]]
+) -> tuple[list[Any], Edit]:
+    """The trees and the splice with what is added to one section of the root, which may not be there yet."""
     root = file.roots[0]
     if not isinstance(root, Mapping) or not root.pairs:
         raise Unplannable("the template is empty")
-    section = root.get(add.section)
-    eol = b"\r\n" if b"\r\n" in file.data else b"\n"
+    section = root.get(name)
+    eol = eol_of(file.data)
     tag, pairs = roots[0]
-    entry = (("str", add.key), add.plain)
+    entries = [(("str", add.key), add.plain) for add in adds]
     if isinstance(section, Mapping) and section.pairs:
         first = section.pairs[0][0]
-        flow = file.json or section.flow
-        indent = _indent(file.data, first.outer)
-        at = first.outer if flow else first.outer - len(indent)
-        text = render(add.key, add.plain, indent, flow, eol)
-        pairs = [(k, (v[0], [entry, *v[1]]) if k[1] == add.section else v) for k, v in pairs]
+        braces = file.json or section.flow
+        margin = indent_of(file.data, first.outer)
+        at = first.outer if braces else first.outer - len(margin)
+        rows = [render(add.key, add.plain, margin, braces, eol) for add in adds]
+        pairs = [(k, (v[0], [*entries, *v[1]]) if k[1] == name else v) for k, v in pairs]
         more = len(drops.get(id(section), ())) < len(section.pairs)
-        edit = Edit(Span(at, at), text + (b"," + eol + indent if more else b"") if flow else indent + text + eol)
-    else:
-        anchor = next((i for i, (k, _) in enumerate(root.pairs) if isinstance(k, Scalar) and k.value == "Resources"), 0)
-        at = root.pairs[anchor][0].outer
-        indent = _indent(file.data, at)
-        whole = ("map", [entry])
-        text = render(add.section, whole, indent, file.json or root.flow, eol)
-        gone = drops.get(id(root), set())
-        position = anchor - sum(1 for i in gone if i < anchor)
-        pairs = [*pairs[:position], (("str", add.section), whole), *pairs[position:]]
-        edit = Edit(
-            Span(at, at),
-            text + ((b"," + eol + indent) if file.json or root.flow else eol + (eol if not indent else b"") + indent),
-        )
-    return [(tag, pairs), *roots[1:]], edit
-
-
-def _indent(data: bytes, at: int) -> bytes:
-    begin = max(data.rfind(b"\n", 0, at), data.rfind(b"\r", 0, at)) + 1
-    line = data[begin:at]
-    return line if not line.strip() else b" " * (at - begin)
-
-
-def render(key: str, value: Any, indent: bytes, json: bool, eol: bytes) -> bytes:
-    """``key: value`` of plain texts, lists and mappings, its first line without indentation."""
-    tag, content = value
-    name = b'"' + key.encode() + b'"' if json else key.encode()
-    if isinstance(content, str):
-        return name + b": " + _written(content, json)
-    if tag == "seq":
-        return name + b": [" + b", ".join(_written(v[1], json) for v in content) + b"]"
-    deeper = indent + b"  "
-    rows = [render(k[1], v, deeper, json, eol) for k, v in content]
-    if json:
-        return name + b": {" + eol + deeper + (b"," + eol + deeper).join(rows) + eol + indent + b"}"
-    return name + b":" + eol + deeper + (eol + deeper).join(rows)
-
-
-def _written(text: str, json: bool) -> bytes:
-    """A word stands as it is; anything that YAML could take for something else is quoted."""
-    plain_word = re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", text) and text.lower() not in (
-        "true",
-        "false",
-        "yes",
-        "no",
-        "on",
-        "off",
-        "null",
-        "y",
-        "n",
-    )
-    return text.encode() if plain_word and not json else quoted(text, "", json)
+        last = b"," + eol + margin if more else b""
+        text = (b"," + eol + margin).join(rows) + last if braces else b"".join(margin + row + eol for row in rows)
+        return [(tag, pairs), *roots[1:]], Edit(Span(at, at), text)
+    anchor = next((i for i, (k, _) in enumerate(root.pairs) if isinstance(k, Scalar) and k.value == "Resources"), 0)
+    at = root.pairs[anchor][0].outer
+    margin = indent_of(file.data, at)
+    whole = ("map", entries)
+    text = render(name, whole, margin, file.json or root.flow, eol)
+    position = anchor - sum(1 for i in drops.get(id(root), ()) if i < anchor)
+    pairs = [*pairs[:position], (("str", name), whole), *pairs[position:]]
+    between = b"," + eol + margin if file.json or root.flow else eol + (eol if not margin else b"") + margin
+    return [(tag, pairs), *roots[1:]], Edit(Span(at, at), text + between)

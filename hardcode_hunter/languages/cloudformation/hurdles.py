@@ -13,6 +13,8 @@ from hardcode_hunter.languages.units import Hurdle
 from hardcode_hunter.model import Home, Tier
 
 REFERENCE_LIMIT = 60
+REVISIONS = frozenset(["AWS::ECS::TaskDefinition", "AWS::Batch::JobDefinition"])
+"""Types whose replacement is a new revision beside the old one: nothing is lost."""
 FUNCTIONS = frozenset(["AWS::Lambda::Function", "AWS::Serverless::Function"])
 MANAGED = {
     # the property that replaces the master password by one that the service keeps and rotates
@@ -74,7 +76,7 @@ def _harmful(spot: Spot) -> Hurdle | None:
             "identifier",
             f"{spot.dotted} is part of the primary identifier of {spot.resource}: no reference is resolved there",
         )
-    if schema.replaces(spot.resource, spot.dotted):
+    if schema.replaces(spot.resource, spot.dotted) and spot.resource not in REVISIONS:
         return Hurdle(
             "would-replace",
             f"{spot.dotted} is create-only: changing it replaces the {spot.resource} and what it holds, so it stays as it is",

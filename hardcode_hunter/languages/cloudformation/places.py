@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from hardcode_hunter import shapes
-from hardcode_hunter.languages.cloudformation.edits import Action, Add, Drop, File, Put, quoted
+from hardcode_hunter.languages.cloudformation import containers
+from hardcode_hunter.languages.cloudformation.edits import Action, Drop, File, Put
 from hardcode_hunter.languages.cloudformation.hurdles import MANAGED, Spot, hurdle
 from hardcode_hunter.languages.cloudformation.intrinsics import HOLE
-from hardcode_hunter.languages.cloudformation.references import ENVIRONMENT, Reference
+from hardcode_hunter.languages.cloudformation.references import Reference
 from hardcode_hunter.languages.cloudformation.uses import Use, holes, walk_places
+from hardcode_hunter.languages.cloudformation.writing import quoted
 from hardcode_hunter.languages.embedded import unescape
 from hardcode_hunter.languages.nodes import Mapping, Node, Scalar, Sequence
 from hardcode_hunter.languages.units import Hurdle
@@ -30,6 +31,10 @@ def literal(file: File, root: Mapping, candidate: Candidate, row: Replacement, s
         return _role(file, node, spot)
     if said.home is Home.MANAGED:
         return _managed(file, node, spot)
+    whole = row.shape is Shape.WHOLE and candidate.literal is not LiteralType.TEMPLATE and not row.part
+    container = containers.variable(file, root, node, spot, said) if whole else None
+    if container is not None:
+        return container
     why = hurdle(spot, said.home)
     if why is not None and why.tier is None:
         return [], why
@@ -39,7 +44,7 @@ def literal(file: File, root: Mapping, candidate: Candidate, row: Replacement, s
                 "template",
                 "the text is put together by a function, and only a part of it is the credential: write it as one Fn::Sub",
             )
-        return [_whole(file, node, said), *_environment(said)], why
+        return [_whole(file, node, said), *said.parameters()], why
     if file.data[node.outer : node.start].find(b"&") >= 0:
         return [], Hurdle("anchor", "the value is an anchor that other places use: write the reference there by hand")
     build = _build_variable(file, node, spot, said)
@@ -47,7 +52,7 @@ def literal(file: File, root: Mapping, candidate: Candidate, row: Replacement, s
         return build
     if row.shape is not Shape.WHOLE or candidate.literal is LiteralType.TEMPLATE or row.part:
         return _part(file, node, row, said, why)
-    return [_whole(file, node, said), *_environment(said)], why
+    return [_whole(file, node, said), *said.parameters()], why
 
 
 def _node_at(root: Mapping, span: Span) -> tuple[Node, Spot] | None:
@@ -117,18 +122,6 @@ def _whole(file: File, node: Node, said: Reference) -> Action:
     if file.json:
         return Put(node, b'{"Fn::Sub": ' + text + b"}", ("map", [(("str", "Fn::Sub"), ("str", said.text))]))
     return Put(node, b"!Sub " + text, ("!Sub", said.text))
-
-
-def _environment(said: Reference) -> list[Action]:
-    """The parameter that the reference needs, once per template."""
-    if not said.environments:
-        return []
-    rows: list[tuple[Any, Any]] = [
-        (("str", "Type"), ("str", "String")),
-        (("str", "Default"), ("str", said.default)),
-        (("str", "AllowedValues"), ("seq", [("str", name) for name in said.environments])),
-    ]
-    return [Add("Parameters", ENVIRONMENT, ("map", rows))]
 
 
 def _build_variable(file: File, node: Scalar, spot: Spot, said: Reference) -> Outcome | None:
@@ -219,7 +212,7 @@ def _part(file: File, node: Scalar, row: Replacement, said: Reference, why: Hurd
         Tier.REVIEW,
     )
     put = Put(node, quoted(text, node.style, file.json), (node.tag, text), Span(node.start, node.end))
-    return [put, *_environment(said)], why or review
+    return [put, *said.parameters()], why or review
 
 
 def _is_sub_argument(file: File, node: Node) -> bool:
@@ -236,7 +229,7 @@ def _is_sub_argument(file: File, node: Node) -> bool:
 # ---------------------------------------------------------------- a use of a parameter
 
 
-def use(file: File, used: Use, parameter: str, said: Reference) -> Outcome:
+def use(file: File, root: Mapping, used: Use, parameter: str, said: Reference) -> Outcome:
     """The use becomes the reference."""
     if said.home is Home.ROLE:
         return [], Hurdle(
@@ -249,11 +242,15 @@ def use(file: File, used: Use, parameter: str, said: Reference) -> Outcome:
         )
     if said.home is Home.MANAGED:
         return _managed(file, used.whole, used.spot)
+    whole = used.text is None or used.text.value.strip() == f"${{{parameter}}}"
+    container = containers.variable(file, root, used.whole, used.spot, said) if whole else None
+    if container is not None:
+        return container
     why = hurdle(used.spot, said.home)
     if why is not None and why.tier is None:
         return [], why
     if used.text is None:
-        return [_whole(file, used.whole, said), *_environment(said)], why
+        return [_whole(file, used.whole, said), *said.parameters()], why
     return _hole(file, used, parameter, said, why)
 
 
@@ -276,8 +273,8 @@ def _hole(file: File, used: Use, parameter: str, said: Reference, why: Hurdle | 
         at = quoted(new, "", False)
     if simple and text.style not in ("|", ">"):
         # nothing is left to substitute: cfn-lint W1020 reports a Fn::Sub without variables
-        return [Put(used.whole, at if not file.json else quoted(new, "", True), ("str", new)), *_environment(said)], why
-    actions: list[Action] = [_text_put(file, used, text, at, new), *_environment(said)]
+        return [Put(used.whole, at if not file.json else quoted(new, "", True), ("str", new)), *said.parameters()], why
+    actions: list[Action] = [_text_put(file, used, text, at, new), *said.parameters()]
     return actions, why
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from hardcode_hunter.languages.cloudformation.edits import Add
 from hardcode_hunter.languages.units import Hurdle
 from hardcode_hunter.model import Access, Home
 
@@ -18,12 +19,34 @@ _KEY = re.compile(r"[A-Za-z0-9_.@/+=-]+")
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """``text`` is the reference; with ``environments`` it is a text for ``Fn::Sub`` that uses :data:`ENVIRONMENT`."""
+    """``text`` is the reference; with ``environments`` it is a text for ``Fn::Sub`` that uses :data:`ENVIRONMENT`, and so is ``name``.
+
+    ``key`` is the field in the secret's JSON, empty when its value is one text.
+    """
 
     text: str
     home: Home
     environments: tuple[str, ...] = ()
     default: str = ""
+    secret: str = ""
+    name: str = ""
+    key: str = ""
+
+    @property
+    def logical_id(self) -> str:
+        """The secret's name as a part of a logical id: ``orders-db`` → ``OrdersDb``."""
+        return "".join(word[:1].upper() + word[1:] for word in re.split(r"[^A-Za-z0-9]+", self.secret))
+
+    def parameters(self) -> list[Add]:
+        """The parameter that the reference needs, once per template."""
+        if not self.environments:
+            return []
+        rows = [
+            (("str", "Type"), ("str", "String")),
+            (("str", "Default"), ("str", self.default)),
+            (("str", "AllowedValues"), ("seq", [("str", name) for name in self.environments])),
+        ]
+        return [Add("Parameters", ENVIRONMENT, ("map", rows))]
 
 
 def _pattern(names: Mapping[str, str]) -> str:
@@ -55,7 +78,9 @@ def reference(access: Access) -> Reference | Hurdle:
     if not _NAME.fullmatch(bare) or (access.form == "json" and not _KEY.fullmatch(access.key)):
         return Hurdle("name", "the secret's name or key has a character that a dynamic reference can't hold")
     if access.home is Home.PARAMETER_STORE:
+        name = name if name.startswith("arn:") else "/" + name.lstrip("/")  # as it is stored
         text = f"{{{{resolve:ssm-secure:{name}}}}}"
     else:
         text = f"{{{{resolve:secretsmanager:{name}:SecretString{':' + access.key if access.form == 'json' else ''}}}}}"
-    return Reference(text, access.home, environments, access.environment)
+    key = access.key if access.form == "json" else ""
+    return Reference(text, access.home, environments, access.environment, access.secret, name, key)

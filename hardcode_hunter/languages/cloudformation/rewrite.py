@@ -221,7 +221,7 @@ def _remove(tree: Tree, unit: Planned, path: str, parameter: str, said: Referenc
         unit.fail(Hurdle("other-value", f"{path} has another default for {parameter}, and no plan for it"))
         return
     for use in uses.uses(root, parameter):
-        _take(unit, path, places.use(file, use, parameter, said))
+        _take(unit, path, places.use(file, root, use, parameter, said))
     unit.actions.append((path, Drop(section, index)))
     unit.actions += [(path, Drop(m.holder, m.index)) for m in uses.mentions(root, parameter)]
 

@@ -37,11 +37,14 @@ def reading(modules: Modules, folder: str, access: Access, to: Route) -> Reading
     """How code in ``folder`` reads ``access`` for all the places that the value goes to."""
     if access.home in (Home.ROLE, Home.MANAGED):
         return Reading("", "", True)
-    names = dict(access.templates) or {access.environment: access.name}
-    if not all(_NAME.fullmatch(n) for n in (*names.values(), access.name)):
+    names = {
+        env: _stored(access, name) for env, name in (access.templates or {access.environment: access.name}).items()
+    }
+    own = _stored(access, access.name)
+    if not all(_NAME.fullmatch(n) for n in (*names.values(), own)):
         return Hurdle("name", "the secret's name has a character that it may not have")
-    variable, value = "", json.dumps(access.name)
-    if len({*names.values(), access.name}) > 1:
+    variable, value = "", json.dumps(own)
+    if len({*names.values(), own}) > 1:
         rows = ", ".join(f"{json.dumps(env)} = {json.dumps(name)}" for env, name in sorted(names.items()))
         value = f"{{ {rows} }}[var.{ENVIRONMENT}]"
         variable = "" if modules.variable(folder, ENVIRONMENT) else _variable(access.environment)
@@ -62,6 +65,11 @@ def reading(modules: Modules, folder: str, access: Access, to: Route) -> Reading
     return Reading(
         expression, f'{head}{block} "{kind}" "{name}" {{\n{first}  {argument} = {value}\n}}\n', exists, variable
     )
+
+
+def _stored(access: Access, name: str) -> str:
+    """The name as the store has it: a parameter's begins with a slash."""
+    return "/" + name.lstrip("/") if access.home is Home.PARAMETER_STORE and not name.startswith("arn:") else name
 
 
 def several_providers(to: Route) -> Hurdle | None:
