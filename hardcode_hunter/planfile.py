@@ -234,10 +234,10 @@ def load(path: Path) -> Plan:
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         what = "a key stands twice" if isinstance(error, _Twice) else "not valid YAML"
-        raise UsageError(f"{path}: {what}{f' at line {mark.line + 1}' if mark else ''}; correct it or plan again") from None
+        raise UsageError(f"{path}: {what}{f' at line {mark.line + 1}' if mark else ''}; correct it, or remove it and plan afresh") from None
     top = _Table(str(path), "", raw, TOP)
     if top.raw.get("version") != VERSION:
-        raise UsageError(f"{path}: 'version' must be {VERSION}; plan again with this release")
+        raise UsageError(f"{path}: 'version' must be {VERSION}; remove it and plan afresh with this release")
     environments = tuple(_environment(name, top.table("environments").table(name, ENVIRONMENT)) for name in top.table("environments").raw)
     secrets, replacements = _secrets(top, {e.name for e in environments})
     return Plan(
@@ -347,7 +347,7 @@ def _origin(row: _Table) -> Origin:
     shape: Shape = row.choice("shape", Shape, "whole")
     origin = Origin(path, row.text("symbol"), row.number("ordinal"), row.text("part", ""), shape, row.text("finding", ""), line)
     if origin.finding not in ("", origin.fingerprint):
-        raise UsageError(f"{row.file}: '{row.where}.finding' is not that of {origin.path}:{line}; plan again")
+        raise UsageError(f"{row.file}: '{row.where}.finding' is not that of {origin.path}:{line}; move the whole row, or remove the file and plan afresh")
     return origin
 
 
