@@ -114,6 +114,62 @@ def test_both_phases_keep_the_secret(terraform_run: Run) -> None:
     assert again.code == 0, again.out
 
 
+PHASES = """
+run "shell" {
+  command = apply
+
+  assert {
+    condition     = length(aws_secretsmanager_secret_rotation.orders_db) + length(aws_lambda_function.rotation_postgresql_single_user) == 0
+    error_message = "phase 1 rotates"
+  }
+}
+
+run "rotating" {
+  command = apply
+
+  variables {
+    enable_rotation = true
+  }
+
+  assert {
+    condition     = length(aws_secretsmanager_secret_rotation.orders_db) == 1
+    error_message = "phase 2 does not rotate"
+  }
+
+  assert {
+    condition     = aws_secretsmanager_secret_rotation.orders_db[0].rotate_immediately == false
+    error_message = "the deployment changes the password"
+  }
+
+  assert {
+    condition     = aws_secretsmanager_secret.orders_db[0].arn == run.shell.secret_arns.orders_db
+    error_message = "the secret was replaced"
+  }
+}
+"""
+
+
+def test_terraforms_own_test_finds_rotation_in_the_second_phase_alone(terraform_run: Run) -> None:
+    """And fails when the deployment would rotate at once."""
+    files = _files(plan())
+    rotation = "migration/prod/rotation.tf"
+    hasty = files[rotation].replace("rotate_immediately  = false", "rotate_immediately  = true")
+    assert hasty != files[rotation]
+    for text, passes in ((files[rotation], True), (hasty, False)):
+        folder = terraform_run.folder({**files, rotation: text})
+        terraform_run.given(folder, GIVEN)
+        # else the clean-up of the test itself would be refused, as it has to be
+        for name in ("secrets.tf", "key.tf"):
+            kept = (folder / name).read_text()
+            (folder / name).write_text(kept.replace("prevent_destroy = true", "prevent_destroy = false"))
+        (folder / "phases.tftest.hcl").write_text(PHASES)
+        done = terraform_run.terraform.run(folder, "test", "-no-color")
+        assert (done.code == 0) is passes, done.out
+        assert ("2 passed, 0 failed" in done.out) is passes and (
+            "the deployment changes the password" in done.out
+        ) is not passes
+
+
 def test_destroying_a_live_secret_is_refused(terraform_run: Run) -> None:
     folder = terraform_run.folder(_files(plan()))
     assert terraform_run.apply(folder, GIVEN).code == 0

@@ -166,8 +166,11 @@ class Run:
         return self.terraform.state(folder)
 
     def apply(self, folder: Path, variables: Mapping[str, Any]) -> Outcome:
+        self.given(folder, variables)
+        return self.terraform.run(folder, "apply", "-auto-approve", "-no-color")
+
+    def given(self, folder: Path, variables: Mapping[str, Any]) -> None:
+        """Variables, and the packages that the roll-out page has a person build."""
         (folder / "terraform.tfvars.json").write_text(json.dumps(variables))
         for package in folder.glob("rotation/*/requirements.txt"):
-            # the package that the roll-out page has a person build
             (folder / "rotation" / f"{package.parent.name}.zip").write_bytes(b"PK\5\6" + bytes(18))
-        return self.terraform.run(folder, "apply", "-auto-approve", "-no-color")
