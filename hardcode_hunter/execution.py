@@ -11,9 +11,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from hardcode_hunter import apply as applying
-from hardcode_hunter import migration
+from hardcode_hunter import migration, pullrequest
 from hardcode_hunter import undo as undoing
-from hardcode_hunter.errors import UsageError
+from hardcode_hunter.branch import Branch, Commit
+from hardcode_hunter.errors import Refused, UsageError
 from hardcode_hunter.generate import Deployment, deployments, generate, key_alias
 from hardcode_hunter.ledger import Ledger
 from hardcode_hunter.migration import Preview, Tree, Values
@@ -29,6 +30,7 @@ from hardcode_hunter.store import (
     identify,
     missing,
     require_account,
+    schedule_deletion,
 )
 
 STORED = (Home.SECRETS_MANAGER, Home.PARAMETER_STORE)
@@ -49,6 +51,7 @@ class Order:
     tiers: frozenset[str]
     offline: bool = False
     account: str = ""
+    branch: str = ""  # of the commits, when there are to be any
 
 
 @dataclass(slots=True)
@@ -63,6 +66,7 @@ class Outcomes:
     waiting: list[str] = field(default_factory=list)
     deploy: list[Deployment] = field(default_factory=list)
     infrastructure: tuple[Change, ...] = ()
+    commits: tuple[Commit, ...] = ()
 
 
 def apply(tree: Tree, ledger: Ledger, order: Order, confirm: Confirm, told: Told = untold) -> Outcomes:
@@ -72,10 +76,13 @@ def apply(tree: Tree, ledger: Ledger, order: Order, confirm: Confirm, told: Told
     for secret in tree.plan.secrets:
         outcomes.waiting += [f"secret '{secret.id}': {q.ask}" for q in secret.blocked]
     values = migration.live_values(tree)
+    branch = pullrequest.begin(tree, ledger, order.branch) if order.branch else None
     if open_plan.secrets:
         told("writing the infrastructure")
         outcomes.infrastructure = generate(tree.plan, enable_rotation=ledger.rotating)
     outcomes.written += _write(tree, outcomes.infrastructure, ledger, values)
+    if branch and outcomes.infrastructure:
+        pullrequest.commit_infrastructure(branch, tree, outcomes.infrastructure)
     if order.offline:
         moving = {r.secret for r in tree.plan.replacements}
         ledger.escrow.put({key: value for key, value in values.items() if key[0] in moving})
@@ -91,8 +98,29 @@ def apply(tree: Tree, ledger: Ledger, order: Order, confirm: Confirm, told: Told
     preview = migration.rewrite(tree, outcomes.plan, order.tiers)
     outcomes.skips = _still_skipped(outcomes.plan, preview)
     outcomes.unmet = preview.unmet
-    outcomes.written += _write(tree, preview.changes, ledger, values)
+    if branch is None:
+        outcomes.written += _write(tree, preview.changes, ledger, values)
+        return outcomes
+    _write_and_commit(tree, ledger, preview, values, order, outcomes, branch)
+    outcomes.commits = tuple(branch.commits)
     return outcomes
+
+
+def _write_and_commit(
+    tree: Tree, ledger: Ledger, preview: Preview, values: Values, order: Order, outcomes: Outcomes, branch: Branch
+) -> None:
+    """The code on the disk and then on the branch, with the pull request's text beside it."""
+    for change in preview.changes:
+        if change.before is not None:
+            branch.committable(change.path, pullrequest.original(tree, change))
+    moved = pullrequest.stages(tree, outcomes.plan, preview.changes, order.tiers)
+    outcomes.written += _write(tree, preview.changes, ledger, values)
+    pullrequest.commit_code(branch, tree.plan, moved)
+    pullrequest.commit_rest(branch, tree, ledger)
+    page = pullrequest.text(branch, tree, ledger, outcomes.skips, migration.secret_values(values))
+    outcomes.written += applying.write_changes(
+        tree.root, [page], ledger.journal, ledger.escrow, overwrite={pullrequest.PATH}
+    ).written
 
 
 def _still_skipped(plan: Plan, preview: Preview) -> tuple[Skip, ...]:
@@ -210,6 +238,36 @@ def undo(root: Path, ledger: Ledger, *, leave: Sequence[str], database_reset: bo
         database_reset=database_reset,
         dry_run=dry_run,
     )
+
+
+def delete_secrets(plan: Plan, ledger: Ledger, account: str, confirm: Confirm) -> list[str]:
+    """Schedules the secrets that this migration stored, and nobody changed since, for deletion with a recovery window. What became of each.
+
+    Raises ``Refused`` while changes of the tree still stand, or for another account than was named; ``UsageError`` when nobody confirms.
+    """
+    if ledger.journal.paths():
+        raise Refused("the code still reads these secrets: undo everything first, then delete them")
+    told: list[str] = []
+    stored = {m.secret: m.details for m in ledger.journal.milestones if m.event == "stored"}
+    for environment in plan.environments:
+        members = [s for s in plan.secrets if s.environment == environment.name and s.id in stored and s.home in STORED]
+        mine = [s for s in members if not s.existing]
+        told += [f"{plan.secret_name(s)}: stays, because it was there before" for s in members if s.existing]
+        if not mine:
+            continue
+        connection = connect(environment)
+        who = identify(connection)
+        if not confirm(who, require_account(who, environment, account)):
+            raise UsageError(f"nothing was deleted: confirm {who} with --account {who.account}")
+        for secret in mine:
+            details = stored[secret.id]
+            gone, words = schedule_deletion(
+                details.get("name", ""), secret.home, details.get("version", ""), connection
+            )
+            told.append(words)
+            if gone:
+                ledger.journal.note(secret.id, "deleted", name=details.get("name", ""))
+    return told
 
 
 def forget(ledger: Ledger) -> int:

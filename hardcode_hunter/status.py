@@ -22,7 +22,7 @@ class Row:
     stored: str  # "yes" | "no" | "kept here" | "not needed"
     rewritten: int
     deployed: str  # "2 of 3" | "not told"
-    rotated: str  # "on" | "off" | "never"
+    rotated: str  # "on" | "off" | "never" | "renewed": the old value is recorded as worthless
     next: str
 
 
@@ -83,7 +83,7 @@ def _stored(secret: Secret, journal: Journal, waiting: bool, seen: Observation |
 
 def _rotated(secret: Secret, journal: Journal, seen: Observation | None) -> str:
     if secret.rotation.name == "none":
-        return "never"
+        return "renewed" if journal.milestone(secret.id, "revoked") else "never"
     return "on" if journal.milestone(secret.id, "rotation-on") or (seen is not None and seen.rotating) else "off"
 
 
@@ -117,4 +117,7 @@ def _next(
         return "deploy the code, then `hardcode-hunter status --deployed`"
     if rotated == "off":
         return "`hardcode-hunter rotate`"
-    return f"renew it where it was issued: {secret.rotation.why}" if secret.rotation.why else "nothing"
+    if rotated == "renewed":
+        return "nothing"
+    why = f" ({secret.rotation.why})" if secret.rotation.why else ""
+    return f"renew it where it was issued{why}, then `hardcode-hunter status --revoked {secret.id} --because …`"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from hardcode_hunter.interpolation import interpolations
 from hardcode_hunter.journal import Journal
 from hardcode_hunter.model import (
     Consumer,
@@ -22,6 +23,7 @@ from hardcode_hunter.model import (
     Question,
     RotationChoice,
     Skip,
+    Source,
     Verdict,
     Verification,
 )
@@ -149,6 +151,33 @@ def test_deployments_count_where_they_are_recorded() -> None:
     assert obstacles(plan_of(ROTATED), deployed=[("db", "shop/db.py:connect")]) == ()
 
 
+STRING = interpolations(
+    Source("shop/db.py", b'u = f"postgresql://shop:{PASSWORD}@db/shop"\n', "python"), ["PASSWORD"], consumer=True
+)
+
+
+@pytest.mark.parametrize(("excluded", "broken"), [("/?#@:%[]", False), ("/?#@:[]", True), ("", True)])
+def test_a_string_that_a_random_password_breaks_is_named(excluded: str, broken: bool) -> None:
+    kinds = {SINGLE.name: replace(SINGLE, exclude_characters=excluded)}
+    found = obstacles(plan_of(ROTATED), rotations=kinds, strings={"db": STRING})
+    assert codes(found) == ([("breaks-string", "shop/db.py", 1)] if broken else [])
+    assert all("puts PASSWORD as it is into a URL" in str(one) for one in found)
+    assert obstacles(plan_of(ROTATED), rotations=kinds, strings={"other": STRING}) == ()
+
+
+def test_the_real_rotations_break_no_url() -> None:
+    for rotation in (r for r in ROTATIONS.values() if not r.supplied):
+        assert [one.broken_by(rotation) for one in STRING] == [""]
+
+
+def test_a_consumer_in_another_tree_is_recorded_there() -> None:
+    secret = replace(ROTATED, consumers=(replace(READER, path="../service-b/app.py"),))
+    command = "hardcode-hunter status ../service-b --deployed db app.py:connect"
+    recorded = {("db", "../service-b/app.py:connect"): command}
+    (found,) = obstacles(plan_of(secret), deployed=[], recorded=recorded)
+    assert command in found.why
+
+
 def test_only_the_secrets_that_were_asked_for_are_looked_at() -> None:
     other = replace(ROTATED, id="other", consumers=(replace(READER, reads=Evaluated.IMPORT),))
     assert gate(plan_of(ROTATED, other), ["db"], (), Verification(), ROTATIONS) == ()
@@ -216,7 +245,10 @@ def test_other_states(journal: Journal) -> None:
     assert row(plan_of(asked), journal).next == "answer in the plan: Is it one?"
     never = replace(DATABASE, rotation=RotationChoice("none", "renew it there"))
     journal.note("db", "stored", version="1")
-    assert (row(plan_of(never), journal).rotated, row(plan_of(never), journal).next) == (
-        "never",
-        "renew it where it was issued: renew it there",
+    first = row(plan_of(never), journal)
+    assert first.rotated == "never"
+    assert first.next.startswith(
+        "renew it where it was issued (renew it there), then `hardcode-hunter status --revoked db"
     )
+    journal.note("db", "revoked", because="the vendor says so")
+    assert (row(plan_of(never), journal).rotated, row(plan_of(never), journal).next) == ("renewed", "nothing")

@@ -23,12 +23,12 @@ def say(text: str = "") -> None:
         click.echo(printable(line))
 
 
-def confirmation() -> Confirm:
+def confirmation(said: str = "The values go to", asked: str = "Store them there?") -> Confirm:
     """Says whose account it is, and asks when nobody named it. Without a terminal nobody can answer, so the answer is no."""
 
     def confirm(who: Identity, named: bool) -> bool:
-        say(f"The values go to {who}.")
-        return named or (sys.stdin.isatty() and click.confirm("Store them there?", err=True))
+        say(f"{said} {who}.")
+        return named or (sys.stdin.isatty() and click.confirm(asked, err=True))
 
     return confirm
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from hardcode_hunter import config, discover, execution, ledger, migration
+from hardcode_hunter import config, discover, execution, ledger, migration, pullrequest
 from hardcode_hunter.cli import _screen
 from hardcode_hunter.cli.scan import progress, report_problems
 from hardcode_hunter.generate import Deployment, generate
@@ -24,8 +24,14 @@ from hardcode_hunter.model import Tier
 )
 @click.option("--account", default="", help="Confirms the AWS account that values are stored in.")
 @click.option("--review", is_flag=True, help="Apply the edits of tier `review` too.")
+@click.option(
+    "--branch",
+    default="",
+    metavar="NAME",
+    help="Commit on this branch, one commit for each secret, and write the pull request's text; nothing is pushed.",
+)
 @click.option("--isolated", is_flag=True, help="Ignore all configuration files.")
-def apply(path: Path, dry_run: bool, offline: bool, account: str, review: bool, isolated: bool) -> int:
+def apply(path: Path, dry_run: bool, offline: bool, account: str, review: bool, branch: str, isolated: bool) -> int:
     """Carry out migration/plan.yaml below PATH: infrastructure, then values into the store, then the code.
 
     It stops where a person has to act (a deployment, a question), says so, and goes on from there when it is called again.
@@ -43,12 +49,14 @@ def apply(path: Path, dry_run: bool, offline: bool, account: str, review: bool, 
     with ledger.hold(root) as held:
         tree = migration.open_tree(root, settings, held, progress())
         incomplete = report_problems(tree.scan)
-        order = execution.Order(tiers, offline=offline, account=account)
+        order = execution.Order(tiers, offline=offline, account=account, branch=branch)
         outcomes = execution.apply(tree, held, order, _screen.confirmation(), told)
     _screen.end_steps(told)
     _screen.show_deliveries(outcomes.deliveries)
     for name in outcomes.written:
         _screen.say(f"  wrote {name}")
+    for commit in outcomes.commits:
+        _screen.say(f"  committed {commit.id[:12]} {commit.subject}")
     if outcomes.skips:
         _screen.say(f"Left in the code ({_screen.reasons(outcomes.skips)}):")
         _screen.show_skips(outcomes.skips)
@@ -61,7 +69,12 @@ def apply(path: Path, dry_run: bool, offline: bool, account: str, review: bool, 
             if offline
             else "deploy the code, then `hardcode-hunter verify`"
         )
-        _screen.say(f"Nothing is left to apply. Next: review the changes, commit them, {rest}.")
+        todo = (
+            f"open a pull request for '{branch}' with {pullrequest.PATH} as its text"
+            if branch
+            else "review the changes, commit them"
+        )
+        _screen.say(f"Nothing is left to apply. Next: {todo}, {rest}.")
     return 2 if incomplete else int(bool(outcomes.waiting))
 
 

@@ -12,6 +12,7 @@ from hardcode_hunter.store.content import Content, compose, missing
 from hardcode_hunter.store.deliver import Delivery, Outcome, deliver
 from hardcode_hunter.store.observe import fetch, observe
 from hardcode_hunter.store.readers import readers
+from hardcode_hunter.store.removal import schedule_deletion
 
 __all__ = [
     "Adoption",
@@ -32,4 +33,5 @@ __all__ = [
     "observe",
     "readers",
     "require_account",
+    "schedule_deletion",
 ]
