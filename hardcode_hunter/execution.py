@@ -84,7 +84,7 @@ def apply(tree: Tree, ledger: Ledger, order: Order, confirm: Confirm, told: Told
     if branch and outcomes.infrastructure:
         pullrequest.commit_infrastructure(branch, tree, outcomes.infrastructure)
     if order.offline:
-        moving = {r.secret for r in tree.plan.replacements}
+        moving = {r.secret for r in tree.plan.replacements} & {s.id for s in open_plan.secrets}
         ledger.escrow.put({key: value for key, value in values.items() if key[0] in moving})
         ready = {s.id for s in open_plan.secrets}
     else:

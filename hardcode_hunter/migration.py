@@ -145,7 +145,8 @@ def _bytes(walk: discover.Walk, path: str) -> bytes | None:
 
 
 def live_values(tree: Tree) -> Values:
-    """The value of every field whose literal is still in the code. Raises ``StaleError`` when its places no longer agree.
+    """The value of every field whose literal is still in the code. Raises ``StaleError`` when its places no longer agree and no
+    question says so.
 
     Where a literal was moved, what now stands under its name (an f-string with a hole, say) is no value of it.
     """
@@ -161,7 +162,7 @@ def live_values(tree: Tree) -> Values:
                 if value is None:
                     continue
                 known = values.setdefault((secret.id, f.key), value)
-                if known != value:
+                if known != value and not secret.blocked:
                     raise StaleError(
                         f"{origin.path}:{origin.line}: differs from the other places of '{secret.id}.{f.key}'; plan again"
                     )

@@ -169,9 +169,11 @@ def _merge(fresh: Secret, old: Secret, members: Group, rotations: Mapping[str, R
             key = keys.get((origin.fingerprint, origin.part), f.key)
             if key in fields and fields[key].constant is not None:
                 continue
+            known = fields.get(key, SecretField(key))
+            if not origin.finding and old.key(key) and all(o.fingerprint != origin.fingerprint for o in known.origins):
+                continue  # a password that was moved here by hand leaves its own host and user behind
             if old.existing and not origin.finding and key not in fields:
                 continue  # an adopted secret has the keys that it has
-            known = fields.get(key, SecretField(key))
             kept = tuple(o for o in known.origins if (o.fingerprint, o.part) != (origin.fingerprint, origin.part))
             fields[key] = replace(known, origins=(*kept, origin))
     consumers = {(c.path, c.symbol): c for c in (*fresh.consumers, *old.consumers)}

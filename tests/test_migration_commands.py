@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.gate import Repository, Run
 
@@ -78,3 +79,20 @@ def test_a_configuration_class_for_each_environment_can_be_imported_in_all(
     program = "import config; print(config.ProductionConfig.MAIL_PASSWORD, config.DevelopmentConfig.STRIPE_KEY)"
     done = subprocess.run([sys.executable, "-c", program], cwd=tree.root, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["hunter-mail-prod-3", "hunter-stripe-dev-2"]
+
+
+def test_values_that_a_person_has_put_together_block_their_secret_alone(run: Run, tree: Repository) -> None:
+    run("plan", "--no-diff", cwd=tree.root)
+    path = tree.root / "migration/plan.yaml"
+    document = yaml.safe_load(path.read_text())
+    moved = document["secrets"].pop("mail")["fields"]["password"]
+    document["secrets"]["db"]["fields"]["password"] += moved
+    tree.commit({"jobs.py": 'API_TOKEN = "hunter-token-Zx91"\n'})
+    path.write_text(yaml.safe_dump(document, sort_keys=False))
+    assert "differ: move all but one" in run("plan", "--no-diff", cwd=tree.root).out
+    ran = run("apply", "--offline", cwd=tree.root)
+    assert ran.status == 1, ran.err
+    assert "hunter" not in (tree.root / "jobs.py").read_text()
+    assert (tree.root / "settings.py").read_text() == SETTINGS
+    kept = [p.read_text() for p in (tree.root.parent / "state").rglob("value-*")]
+    assert kept and not [text for text in kept if '"db"' in text], "what waits for an answer is kept nowhere"

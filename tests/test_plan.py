@@ -231,6 +231,23 @@ def test_what_does_not_move_is_a_skip_with_a_reason(verdict: Verdict, language: 
     assert not plan.secrets
 
 
+def test_a_password_that_is_moved_by_hand_leaves_its_host_behind(tmp_path: Path) -> None:
+    rows = (
+        finding("a.py:1", "A.connect(password)", "1", name="a_password", siblings=CONNECTION, **DB),
+        finding("b.py:2", "B.connect(password)", "2", name="b_password", siblings={**CONNECTION, "host": "h2", "username": "u2"}, **DB),
+    )
+    plan = made(*rows)
+    first, second = sorted(plan.secrets, key=lambda s: s.id)
+    both = replace(first, fields=(*first.fields, replace(second.key("password"), key="replica_password")))  # type: ignore[arg-type, type-var]
+    path = tmp_path / "plan.yaml"
+    path.write_text(planfile.dump(replace(plan, secrets=(both,))))
+    (again,) = made(*rows, previous=planfile.load(path)).secrets
+    assert {f.key: {o.path for o in f.origins} for f in again.fields if f.origins} == {
+        **dict.fromkeys(("host", "port", "dbname", "username", "password"), {"a.py"}),
+        "replica_password": {"b.py"},
+    }
+
+
 def test_a_persons_edits_survive_planning_again(tmp_path: Path) -> None:
     rows = (finding("a.py:1", "MAIL_PASSWORD", "m"), finding("b.py:2", "STRIPE_API_KEY", "s", kind=Kind.API_KEY, role="api_key"))
     text = planfile.dump(made(*rows))
@@ -285,7 +302,7 @@ def test_a_changed_file_makes_the_plan_stale_and_a_changed_value_does_not() -> N
 @pytest.mark.parametrize(("change", "words"), [({"retriever": "helpr"}, "did you mean 'helper'"), ({"retriever": ""}, "'retriever'")])
 def test_a_plan_that_names_what_is_not_there_is_refused(change: dict[str, str], words: str) -> None:
     with pytest.raises(UsageError, match=words):
-        binding.validate(replace(made(finding("a.py:1", "MAIL_PASSWORD")), **change), ["helper", "boto3"], ROTATIONS)  # type: ignore[arg-type]
+        binding.validate(replace(made(finding("a.py:1", "MAIL_PASSWORD")), **change), ["helper", "boto3"], ROTATIONS)  # type: ignore[arg-type, type-var]
 
 
 @pytest.mark.parametrize(
