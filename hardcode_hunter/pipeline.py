@@ -23,6 +23,8 @@ HOLE = "\0"  # an interpolated part, in the value of a template literal
 Progress = Callable[[int], None]
 PASSING = (".json", ".template", ".tf", ".tfvars", ".yaml", ".yml")
 """Suffixes of the languages that have ``passes_on``: for other files without a hit no language is loaded."""
+SOLE = {".py": "python", ".pyi": "python", ".pyw": "python"}
+"""Suffixes that one language alone claims → its module: for these files the other languages are not loaded."""
 COMMENT = b"hardcode-hunter:"
 """What a comment of ours begins with: a file that has one is kept, so that one that hushes nothing can be told."""
 
@@ -52,6 +54,11 @@ def languages() -> Mapping[str, Language]:
 def language_of(path: str, data: bytes, known: Iterable[Language] | None = None) -> Language | None:
     """The language that claims ``path``, asking the content where more than one does; ``None`` when none does."""
     name = path.rpartition("/")[2]
+    if known is None and (sole := SOLE.get(name[name.rfind(".") :])):
+        from hardcode_hunter.plugins import Language, load_one
+
+        language: Language = load_one("languages", sole, Language)
+        return language
     claims = [lang for lang in (known or languages().values()) if _claims(lang, name.lower(), name)]
     claims.sort(key=lambda lang: (-lang.priority, lang.name))
     return next((lang for lang in claims if lang.recognises is None or lang.recognises(path, data)), None)
@@ -92,7 +99,7 @@ def _take(reading: Reading, fallback: str, name: str, data: bytes, hits: Hits) -
     """Adds what one file yields; without ``hits`` only its comments count."""
     from hardcode_hunter.model import Extraction, Source
 
-    language = language_of(name, data) or languages().get(fallback)
+    language = language_of(name, data) or (languages().get(fallback) if fallback else None)
     if language is None:
         reading.walk.skipped["no language"] += bool(hits)
         return

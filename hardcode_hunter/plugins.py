@@ -134,3 +134,10 @@ def load(package: str, kind: type[T]) -> Mapping[str, T]:
             if isinstance(value, kind):
                 found[value.name] = value  # type: ignore[attr-defined]
     return dict(sorted(found.items()))
+
+
+@cache
+def load_one(package: str, module: str, kind: type[T]) -> T:
+    """The constant of type ``kind`` in ``hardcode_hunter.<package>.<module>``, and no other module of the package is loaded."""
+    found = vars(importlib.import_module(f"hardcode_hunter.{package}.{module}")).values()
+    return next(value for value in found if isinstance(value, kind))

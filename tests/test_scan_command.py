@@ -577,3 +577,11 @@ def test_the_gates_know_the_statuses_that_the_baseline_does() -> None:
 def test_the_suffixes_for_which_a_language_may_be_loaded_without_a_hit() -> None:
     passing = [language for language in pipeline.languages().values() if language.passes_on]
     assert all(suffix.endswith(pipeline.PASSING) for language in passing for suffix in language.suffixes)
+
+
+def test_the_suffixes_that_one_language_alone_claims() -> None:
+    for suffix, module in pipeline.SOLE.items():
+        for name in (f"x{suffix}", f"a/test_x{suffix}"):
+            claims = [lang.name for lang in pipeline.languages().values() if name.endswith(lang.suffixes or ("\0",))]
+            assert claims == [module]
+            assert pipeline.language_of(name, b"") == pipeline.language_of(name, b"", pipeline.languages().values())
