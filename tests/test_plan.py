@@ -243,7 +243,7 @@ def test_a_password_that_is_moved_by_hand_leaves_its_host_behind(tmp_path: Path)
     path.write_text(planfile.dump(replace(plan, secrets=(both,))))
     (again,) = made(*rows, previous=planfile.load(path)).secrets
     assert {f.key: {o.path for o in f.origins} for f in again.fields if f.origins} == {
-        **dict.fromkeys(("host", "port", "dbname", "username", "password"), {"a.py"}),
+        **{key: {"a.py"} for key in ("host", "port", "dbname", "username", "password")},
         "replica_password": {"b.py"},
     }
 
