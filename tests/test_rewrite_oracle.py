@@ -33,8 +33,6 @@ def _secrets(case: Case) -> dict[str, str]:
             continue
         text = candidates[row.span].value.reveal()
         if row.shape is not Shape.WHOLE:
-            if case.name == "helper/url-percent-format":
-                text = text.replace("%%", "%")
             text = shapes.extract(row.shape, text)[row.part]
         values[f"{row.secret}/{'' if credential.get('form') == 'text' else row.key}"] = text
     return values

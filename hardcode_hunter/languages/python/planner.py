@@ -111,6 +111,10 @@ def _refuse_templates(place: Place, shape: Shape, literal: Sequence[Piece], role
     text = value(literal)
     if _PERCENT.search(text) and not _is_percent(place):
         raise Unchanged("formatted")
+    doubled = ("%%",) if _is_percent(place) else ("{{", "}}") if _formats(place) else ()
+    written = [text[found.start : found.end] for found in (part(shape, text, role) for role in roles)]
+    if any(mark in one for one in written for mark in doubled):
+        raise Unchanged("formatted")  # the program's value is another one than what is written here
     if shape is Shape.URL or any(piece.formatted for piece in literal):
         return
     for found in sorted((part(shape, text, role) for role in roles), key=lambda p: p.start, reverse=True):
