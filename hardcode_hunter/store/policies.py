@@ -15,7 +15,9 @@ from typing import Any
 
 Policy = Mapping[str, Any]
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
-_SPECIAL = {"*": "*", "?": "?", "$": "$"}
+_LITERAL = {"*": "\ue000", "?": "\ue001"}
+"""What stands for a star or question mark that a variable brings along: those are no wildcards."""
+_SPECIAL = {**_LITERAL, "$": "$"}
 
 
 class Answer(enum.IntEnum):
@@ -213,8 +215,8 @@ def _arn(pattern: str, value: str) -> bool:
 
 
 _TESTS: Mapping[str, Callable[[str, str], bool]] = {
-    "StringEquals": lambda wanted, value: wanted == value,
-    "StringEqualsIgnoreCase": lambda wanted, value: wanted.lower() == value.lower(),
+    "StringEquals": lambda wanted, value: _plain(wanted) == value,
+    "StringEqualsIgnoreCase": lambda wanted, value: _plain(wanted).lower() == value.lower(),
     "StringLike": lambda wanted, value: bool(_glob(wanted, value)),
     "ArnEquals": _arn,
     "ArnLike": _arn,
@@ -223,7 +225,7 @@ _TESTS: Mapping[str, Callable[[str, str], bool]] = {
 
 
 def _filled(text: str, request: Request) -> str:
-    """``text`` with its policy variables replaced. Raises ``LookupError`` for one that isn't known."""
+    """``text`` with its policy variables replaced, for :func:`_glob` or :func:`_plain`. Raises ``LookupError`` for one that isn't known."""
 
     def value(match: re.Match[str]) -> str:
         name = match[1].partition(",")[0].strip()
@@ -232,14 +234,20 @@ def _filled(text: str, request: Request) -> str:
         found = request.key(name)
         if found is None:
             raise LookupError(name)
-        return found
+        return "".join(_LITERAL.get(character, character) for character in found)
 
     return _VARIABLE.sub(value, text)
 
 
+def _plain(text: str) -> str:
+    for character, mark in _LITERAL.items():
+        text = text.replace(mark, character)
+    return text
+
+
 def _glob(pattern: str, value: str) -> Answer:
     parts = re.split(r"([*?])", pattern)
-    regex = "".join({"*": ".*", "?": "."}.get(part, re.escape(part)) for part in parts)
+    regex = "".join({"*": ".*", "?": "."}.get(part, re.escape(_plain(part))) for part in parts)
     return Answer.YES if re.fullmatch(regex, value, re.S) else Answer.NO
 
 
