@@ -225,7 +225,7 @@ class _Loader(yaml.SafeLoader):
 
 def load(path: Path) -> Plan:
     """The plan in ``path``. Raises ``UsageError`` naming file and key when it is absent or malformed."""
-    with wholefile.place(path.parent, path.name) as where:
+    with wholefile.place(path.parent.parent, f"{path.parent.name}/{path.name}") as where:
         found = wholefile.read(where) if where else None
     if found is None:
         raise UsageError(f"{path}: no plan yet; run `hardcode-hunter plan` first")

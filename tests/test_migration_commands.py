@@ -42,6 +42,14 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
     return repository
 
 
+@pytest.mark.parametrize("words", [("apply",), ("apply", "--offline"), ("store",), ("status",), ("verify",), ("rotate", "db")], ids=" ".join)
+def test_without_a_plan_the_first_step_is_named(words: tuple[str, ...], run: Run, tree: Repository) -> None:
+    ran = run(*words, cwd=tree.root)
+    assert (ran.status, ran.out) == (2, "")
+    assert ran.err.count("\n") == 1 and "run `hardcode-hunter plan` first" in ran.err
+    assert not (tree.root / "migration").exists()
+
+
 def test_what_stops_every_secret_is_said_once(run: Run, tree: Repository) -> None:
     assert run("plan", "--no-diff", cwd=tree.root).status == 1
     assert run("apply", "--offline", cwd=tree.root).status == 0

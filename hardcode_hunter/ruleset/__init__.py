@@ -69,6 +69,8 @@ def load(extra: Sequence[Path] = (), *, builtin: bool = True) -> RuleSet:
     for folder in extra:
         if not folder.is_dir():
             raise UsageError(f"{folder}: no such folder; correct 'extra-rules'")
+        if not any(p.suffix in (".yaml", ".yml") for p in folder.rglob("*")):
+            raise UsageError(f"{folder}: holds no rules; give a folder with *.yaml rule files")
     return _load(folders, _key(folders))
 
 
