@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from hardcode_hunter.languages.cloudformation.edits import Action, Add, Drop, File, Grow
 from hardcode_hunter.languages.cloudformation.hurdles import Spot
 from hardcode_hunter.languages.cloudformation.references import Reference
+from hardcode_hunter.languages.edits import Action, Add, Drop, File, Grow
 from hardcode_hunter.languages.nodes import Alias, Mapping, Node, Scalar, Sequence
 from hardcode_hunter.languages.units import Hurdle
 from hardcode_hunter.model import Home, Tier

@@ -6,15 +6,15 @@ import re
 
 from hardcode_hunter import shapes
 from hardcode_hunter.languages.cloudformation import containers
-from hardcode_hunter.languages.cloudformation.edits import Action, Drop, File, Put
 from hardcode_hunter.languages.cloudformation.hurdles import MANAGED, Spot, hurdle
 from hardcode_hunter.languages.cloudformation.intrinsics import HOLE
 from hardcode_hunter.languages.cloudformation.references import Reference
 from hardcode_hunter.languages.cloudformation.uses import Use, holes, walk_places
-from hardcode_hunter.languages.cloudformation.writing import quoted
+from hardcode_hunter.languages.edits import Action, Drop, File, Put
 from hardcode_hunter.languages.embedded import unescape
 from hardcode_hunter.languages.nodes import Mapping, Node, Scalar, Sequence
 from hardcode_hunter.languages.units import Hurdle
+from hardcode_hunter.languages.writing import quoted
 from hardcode_hunter.model import Candidate, Home, LiteralType, Replacement, Shape, Span, Tier
 
 _FETCHED = re.compile(r"\{\{resolve:secretsmanager:([^{}]+?):SecretString(?::([^{}:]+))?\}\}")

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from hardcode_hunter.languages.cloudformation.edits import Add
+from hardcode_hunter.languages.edits import Add
 from hardcode_hunter.languages.units import Hurdle
 from hardcode_hunter.model import Access, Home
 

@@ -8,10 +8,10 @@ from collections.abc import Mapping as ReadOnly
 from collections.abc import Sequence as Several
 
 from hardcode_hunter.languages.cloudformation import is_parameter_file, parameter_files, places, uses
-from hardcode_hunter.languages.cloudformation.edits import Action, Drop, File, Unplannable, assemble, plain
 from hardcode_hunter.languages.cloudformation.extract import extract, parse
 from hardcode_hunter.languages.cloudformation.hurdles import REFERENCE_LIMIT
 from hardcode_hunter.languages.cloudformation.references import Reference, reference
+from hardcode_hunter.languages.edits import Action, Drop, File, Unplannable, assemble, plain
 from hardcode_hunter.languages.nodes import Mapping, Scalar, Unparsable, duplicates
 from hardcode_hunter.languages.units import Hurdle, Unit, rewrites
 from hardcode_hunter.model import (

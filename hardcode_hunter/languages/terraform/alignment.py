@@ -33,7 +33,7 @@ def realign(path: str, data: bytes, edits: Sequence[Edit]) -> list[Edit]:
     after = Change(path, "", tuple(edits)).result(data)
     old = {row.start: chain for chain in chains(syntax.parse(data), data) for row in chain}
     touched = _touched(edits)
-    extra: list[Edit] = []
+    blanks: list[tuple[int, int, int]] = []
     for chain in chains(syntax.parse(after), after):
         begin = max(after.rfind(b"\n", 0, chain[0].start), after.rfind(b"\r", 0, chain[0].start))
         if not any(begin <= at <= chain[-1].end + 2 for at in touched):
@@ -41,17 +41,29 @@ def realign(path: str, data: bytes, edits: Sequence[Edit]) -> list[Edit]:
         sources = [old[at] for row in chain if (at := _before(edits, row.start)) in old]
         for find in (_signs, _comments):
             if sources and all(_straight(find(c, data)) for c in sources):
-                extra += [
-                    _blank(edits, data, start, end, width)
-                    for start, end, width in find(chain, after)
-                    if end - start != width
-                ]
-    return sorted([*edits, *extra], key=lambda e: (e.span, e.text))
+                blanks += [(start, end, width) for start, end, width in find(chain, after) if end - start != width]
+    return _with_blanks(edits, blanks)
 
 
-def _blank(edits: Sequence[Edit], data: bytes, start: int, end: int, width: int) -> Edit:
-    first = _before(edits, start)
-    return Edit(Span(first, first + end - start), b" " * width, Tier.SAFE)
+def _with_blanks(edits: Sequence[Edit], blanks: Sequence[tuple[int, int, int]]) -> list[Edit]:
+    """Each of the ``blanks`` (bytes of the edited text, and how many they shall be) in the edit that wrote it, or as an edit of its own."""
+    rows: list[Edit] = []
+    extra: list[Edit] = []
+    left = sorted(blanks, reverse=True)
+    shift = 0
+    for edit in sorted(edits, key=lambda e: (e.span, e.text)):
+        first = edit.span.start + shift
+        text = edit.text
+        for blank in [b for b in left if first <= b[0] and b[1] <= first + len(edit.text) and edit.text]:
+            start, end, width = blank
+            text = text[: start - first] + b" " * width + text[end - first :]
+            left.remove(blank)
+        rows.append(Edit(edit.span, text, edit.tier, edit.finding))
+        shift += len(edit.text) - (edit.span.end - edit.span.start)
+    for start, end, width in left:
+        first = _before(edits, start)
+        extra.append(Edit(Span(first, first + end - start), b" " * width, Tier.SAFE))
+    return sorted([*rows, *extra], key=lambda e: (e.span, e.text))
 
 
 def _straight(cells: Iterable[tuple[int, int, int]]) -> bool:

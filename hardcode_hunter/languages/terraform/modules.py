@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from tree_sitter import Node
 
+from hardcode_hunter.languages import edits
+from hardcode_hunter.languages.nodes import Unparsable, json_documents
 from hardcode_hunter.languages.terraform import syntax
 from hardcode_hunter.languages.terraform.uses import Use, uses
 from hardcode_hunter.model import Source
@@ -44,7 +46,19 @@ class Modules:
                 self.folders[posixpath.dirname(path)].append(path)
         self._uses: dict[str, list[Use]] = {}
         self._calls: list[Call] | None = None
+        self._documents: dict[tuple[str, int], edits.File | None] = {}
         self._planned: dict[tuple[str, str, str], dict[str, dict[str, str]]] = defaultdict(dict)
+
+    def document(self, path: str, first: int, last: int) -> edits.File | None:
+        """The JSON document in those bytes of a file, parsed once, so that several changes of it meet in one tree; ``None`` if it is none."""
+        if (path, first) not in self._documents:
+            try:
+                self._documents[path, first] = edits.File(
+                    self.data(path), json_documents(self.data(path), first, last), True
+                )
+            except Unparsable:
+                self._documents[path, first] = None
+        return self._documents[path, first]
 
     def root(self, path: str) -> Node:
         if path not in self._roots:

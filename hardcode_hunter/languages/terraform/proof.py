@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from tree_sitter import Node
@@ -10,69 +11,97 @@ from tree_sitter import Node
 from hardcode_hunter.languages.terraform import syntax
 
 Puts = Mapping[tuple[int, int], bytes]  # bytes of an expression or a name -> what stands there afterwards
-Drops = frozenset[tuple[int, int]]  # bytes of attributes, blocks and object elements that go
+Drops = frozenset[tuple[int, int]]  # bytes of attributes, blocks and elements of objects and lists that go
 
 
-def tree(root: Node, data: bytes, puts: Puts | None = None, drops: Drops = frozenset()) -> Any:
+@dataclass(slots=True)
+class Additions:
+    """``elements``: bytes of an object → a key with a list of these texts, behind the element that ends there; ``items``: bytes of a list
+    → the texts of more elements."""
+
+    elements: dict[tuple[int, int], tuple[int, str, list[str]]] = field(default_factory=dict)
+    items: dict[tuple[int, int], list[str]] = field(default_factory=dict)
+
+
+NONE = Additions()
+
+
+def tree(
+    root: Node, data: bytes, puts: Puts | None = None, drops: Drops = frozenset(), additions: Additions = NONE
+) -> Any:
     """Blocks with their labels, attributes with their values, in order; blanks and comments left out."""
     body = syntax.body_of(root)
-    return _body(body, data, puts or {}, drops) if body is not None else []
+    return _Reader(data, puts or {}, drops, additions).body(body) if body is not None else []
 
 
-def _body(body: Node, data: bytes, puts: Puts, drops: Drops) -> list[Any]:
-    rows: list[Any] = []
-    for child in body.children:
-        if (child.start_byte, child.end_byte) in drops:
-            continue
-        if child.type == "attribute":
-            parts = syntax.attribute_parts(child)
-            rows.append(
-                (_text(parts[0], data, puts), _value(parts[1], data, puts, drops))
-                if parts
-                else syntax.text(child, data)
-            )
-        elif child.type == "block":
-            inner = syntax.body_of(child)
-            words = [syntax.text(c, data) for c in child.children if c.type in ("identifier", "string_lit")]
-            rows.append((words, _body(inner, data, puts, drops) if inner is not None else []))
-    return rows
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    data: bytes
+    puts: Puts
+    drops: Drops
+    additions: Additions
+
+    def body(self, body: Node) -> list[Any]:
+        rows: list[Any] = []
+        for child in body.children:
+            if (child.start_byte, child.end_byte) in self.drops:
+                continue
+            if child.type == "attribute":
+                parts = syntax.attribute_parts(child)
+                rows.append((self.text(parts[0]), self.value(parts[1])) if parts else syntax.text(child, self.data))
+            elif child.type == "block":
+                inner = syntax.body_of(child)
+                words = [syntax.text(c, self.data) for c in child.children if c.type in ("identifier", "string_lit")]
+                rows.append((words, self.body(inner) if inner is not None else []))
+        return rows
+
+    def value(self, node: Node) -> Any:
+        collection = syntax.unwrapped(node)
+        if (node.start_byte, node.end_byte) not in self.puts:
+            if collection.type == "object":
+                return ["object", *self._elements(collection)]
+            if collection.type == "tuple":
+                kept = [
+                    c
+                    for c in collection.named_children
+                    if c.type == "expression" and (c.start_byte, c.end_byte) not in self.drops
+                ]
+                more = self.additions.items.get((collection.start_byte, collection.end_byte), [])
+                return ["tuple", *map(self.value, kept), *map(_said, more)]
+            if collection.type == "function_call" and syntax.text(collection.children[0], self.data) == "jsonencode":
+                arguments = [
+                    c
+                    for child in collection.named_children
+                    if child.type == "function_arguments"
+                    for c in child.named_children
+                ]
+                return ["jsonencode", *map(self.value, arguments)]
+        return self.text(node)
+
+    def _elements(self, collection: Node) -> list[Any]:
+        rows: list[Any] = []
+        end, key, texts = self.additions.elements.get((collection.start_byte, collection.end_byte), (-1, "", []))
+        for child in collection.named_children:
+            if child.type != "object_elem":
+                continue
+            if (child.start_byte, child.end_byte) not in self.drops:
+                rows.append((self.text(child.named_children[0]), self.value(child.named_children[-1])))
+            if child.end_byte == end:
+                rows.append((key, ["tuple", *map(_said, texts)]))
+        return rows
+
+    def text(self, node: Node) -> str:
+        """The bytes of a node with the puts inside it done, blanks outside of texts left out by nobody: they are compared as they are."""
+        out, at = [], node.start_byte
+        for (start, end), text in sorted(self.puts.items()):
+            if node.start_byte <= start and end <= node.end_byte:
+                out += [self.data[at:start], text]
+                at = end
+        return b"".join([*out, self.data[at : node.end_byte]]).decode("utf-8", "replace")
 
 
-def _value(node: Node, data: bytes, puts: Puts, drops: Drops) -> Any:
-    collection = node
-    while (
-        collection.type in ("expression", "collection_value")
-        and len(collection.named_children) == 1
-        and collection.child_count == 1
-    ):
-        collection = collection.named_children[0]
-    if (node.start_byte, node.end_byte) not in puts:
-        if collection.type == "object":
-            elements = [
-                c
-                for c in collection.named_children
-                if c.type == "object_elem" and (c.start_byte, c.end_byte) not in drops
-            ]
-            return [
-                "object",
-                *(
-                    (_text(c.named_children[0], data, puts), _value(c.named_children[-1], data, puts, drops))
-                    for c in elements
-                ),
-            ]
-        if collection.type == "tuple":
-            return [
-                "tuple",
-                *(_value(c, data, puts, drops) for c in collection.named_children if c.type == "expression"),
-            ]
-    return _text(node, data, puts)
-
-
-def _text(node: Node, data: bytes, puts: Puts) -> str:
-    """The bytes of a node with the puts inside it done, blanks outside of texts left out by nobody: they are compared as they are."""
-    out, at = [], node.start_byte
-    for (start, end), text in sorted(puts.items()):
-        if node.start_byte <= start and end <= node.end_byte:
-            out += [data[at:start], text]
-            at = end
-    return b"".join([*out, data[at : node.end_byte]]).decode("utf-8", "replace")
+def _said(text: str) -> Any:
+    """The value of an expression that is written as ``text``."""
+    data = f"x = {text}\n".encode()
+    ((_, value),) = tree(syntax.parse(data), data)
+    return value

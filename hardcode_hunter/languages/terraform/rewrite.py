@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from hardcode_hunter.languages.terraform import places, proof, syntax
-from hardcode_hunter.languages.terraform.alignment import realign
+from hardcode_hunter.languages.terraform import places, variables
+from hardcode_hunter.languages.terraform.actions import Action, Append, Planned, Unplannable
 from hardcode_hunter.languages.terraform.extract import extract
 from hardcode_hunter.languages.terraform.modules import Modules
-from hardcode_hunter.languages.terraform.places import Action, Append, Drop, Put
+from hardcode_hunter.languages.terraform.splicing import edits_of
 from hardcode_hunter.languages.units import Hurdle, Unit, rewrites
-from hardcode_hunter.model import Access, Candidate, Change, Edit, Position, Replacement, Rewrite, Source, Span, Tier
+from hardcode_hunter.model import Access, Candidate, Edit, Position, Replacement, Rewrite, Source
 from hardcode_hunter.plugins import Rewriting
-
-Planned = Unit[Action]
 
 
 def rewrite(
@@ -98,7 +96,7 @@ class _Planner:
 
     def _plan(self, unit: Planned, candidate: Candidate, access: Access) -> None:
         if unit.replacements[0].position is Position.PARAMETER_DEFAULT and candidate.defines:
-            places.variable(self.modules, unit, candidate, access)
+            variables.variable(self.modules, unit, candidate, access)
         else:
             places.literal(self.modules, unit, candidate, access)
 
@@ -122,8 +120,8 @@ def _assembled(modules: Modules, units: list[Planned]) -> tuple[dict[str, list[E
     broken: list[tuple[Planned, Hurdle]] = []
     for path, actions in rows.items():
         try:
-            result[path] = _file(modules, path, actions)
-        except places.Unplannable as error:
+            result[path] = edits_of(modules, path, actions)
+        except Unplannable as error:
             broken.append((_culprit(modules, path, actions), Hurdle(error.code, error.why)))
     return result, broken
 
@@ -132,88 +130,7 @@ def _culprit(modules: Modules, path: str, actions: list[tuple[Planned, Action]])
     units = list({id(u): u for u, _ in actions}.values())
     for unit in units:
         try:
-            _file(modules, path, [(u, a) for u, a in actions if u is unit])
-        except places.Unplannable:
+            edits_of(modules, path, [(u, a) for u, a in actions if u is unit])
+        except Unplannable:
             return unit
     return units[-1]
-
-
-def _file(modules: Modules, path: str, actions: list[tuple[Planned, Action]]) -> list[Edit]:
-    """The edits of one file, proven. Raises :class:`places.Unplannable`."""
-    data = modules.data(path)
-    edits: dict[Span, Edit] = {}
-    puts: dict[tuple[int, int], bytes] = {}
-    drops: set[tuple[int, int]] = set()
-    cuts: list[Edit] = []
-    tail, tiers = "", {Tier.REVIEW}
-    for unit, action in actions:
-        finding = unit.replacements[0].finding
-        if isinstance(action, Put):
-            span, text = Span(action.start, action.end), action.text.encode()
-            if edits.setdefault(span, Edit(span, text, unit.tier, finding)).text != text:
-                raise places.Unplannable("layout", "two changes meet in one place")
-            puts[action.start, action.end] = text
-        elif isinstance(action, Drop):
-            drops |= {(n.start_byte, n.end_byte) for n in action.nodes}
-            cuts += [Edit(span, b"", unit.tier, finding) for span in places.cut(data, action.nodes)]
-        else:
-            tail += "\n" + action.text
-            tiers.add(unit.tier)
-    rows = [*edits.values(), *_merged(data, cuts)]
-    if tail:
-        rows.append(_appended(data, tail, Tier.SAFE if Tier.SAFE in tiers else Tier.REVIEW, rows))
-    try:
-        rows = realign(path, data, rows)
-        after = Change(path, "", tuple(rows)).result(data)
-    except ValueError:
-        raise places.Unplannable("layout", "two changes overlap") from None
-    _prove(modules, path, after, puts, frozenset(drops), tail)
-    return rows
-
-
-def _merged(data: bytes, cuts: Sequence[Edit]) -> list[Edit]:
-    """Cuts that overlap, because both take the blank line between them, as one; no blank line is left at the end of the file."""
-    rows: list[Edit] = []
-    for cut in sorted(cuts, key=lambda e: e.span):
-        if rows and cut.span.start < rows[-1].span.end:
-            last = rows[-1]
-            tier = Tier.REVIEW if Tier.REVIEW in (last.tier, cut.tier) else Tier.SAFE
-            rows[-1] = Edit(Span(last.span.start, max(last.span.end, cut.span.end)), b"", tier, last.finding)
-        else:
-            rows.append(cut)
-    if rows and rows[-1].span.end == len(data):
-        last = rows[-1]
-        rows[-1] = Edit(
-            Span(places.after_last_line(data, last.span.start), last.span.end), b"", last.tier, last.finding
-        )
-    return rows
-
-
-def _appended(data: bytes, tail: str, tier: Tier, edits: Sequence[Edit]) -> Edit:
-    eol = "\r\n" if b"\r\n" in data else "\n"
-    text = tail.replace("\n", eol)
-    if data and not data.endswith((b"\n", b"\r")):
-        text = eol + text
-    if (
-        any(e.span.end == len(data) and not e.text for e in edits)
-        and not data[: min(e.span.start for e in edits)].strip()
-    ):
-        text = text.lstrip()
-    return Edit(Span(len(data), len(data)), text.encode(), tier)
-
-
-def _prove(
-    modules: Modules,
-    path: str,
-    after: bytes,
-    puts: Mapping[tuple[int, int], bytes],
-    drops: frozenset[tuple[int, int]],
-    tail: str,
-) -> None:
-    new = syntax.parse(after)
-    data = modules.data(path)
-    wanted = proof.tree(modules.root(path), data, puts, drops) + (
-        proof.tree(syntax.parse(tail.encode()), tail.encode()) if tail else []
-    )
-    if new.has_error or proof.tree(new, after) != wanted:
-        raise places.Unplannable("proof-failed", "the edited text would say something else than was planned")

@@ -37,17 +37,10 @@ def reading(modules: Modules, folder: str, access: Access, to: Route) -> Reading
     """How code in ``folder`` reads ``access`` for all the places that the value goes to."""
     if access.home in (Home.ROLE, Home.MANAGED):
         return Reading("", "", True)
-    names = {
-        env: _stored(access, name) for env, name in (access.templates or {access.environment: access.name}).items()
-    }
-    own = _stored(access, access.name)
-    if not all(_NAME.fullmatch(n) for n in (*names.values(), own)):
-        return Hurdle("name", "the secret's name has a character that it may not have")
-    variable, value = "", json.dumps(own)
-    if len({*names.values(), own}) > 1:
-        rows = ", ".join(f"{json.dumps(env)} = {json.dumps(name)}" for env, name in sorted(names.items()))
-        value = f"{{ {rows} }}[var.{ENVIRONMENT}]"
-        variable = "" if modules.variable(folder, ENVIRONMENT) else _variable(access.environment)
+    named = _named(modules, folder, access)
+    if isinstance(named, Hurdle):
+        return named
+    value, variable = named
     if access.home is Home.PARAMETER_STORE:
         kind, argument, read = "aws_ssm_parameter", "name", "value"
     else:
@@ -65,6 +58,43 @@ def reading(modules: Modules, folder: str, access: Access, to: Route) -> Reading
     return Reading(
         expression, f'{head}{block} "{kind}" "{name}" {{\n{first}  {argument} = {value}\n}}\n', exists, variable
     )
+
+
+def value_from(modules: Modules, folder: str, access: Access, to: Route) -> Reading | Hurdle:
+    """What ECS takes as ``valueFrom``, as the inside of a quoted template: the ARN of the secret's field, or the parameter's name."""
+    named = _named(modules, folder, access)
+    if isinstance(named, Hurdle):
+        return named
+    value, variable = named
+    suffix = f":{access.key}::" if access.form == "json" and access.home is Home.SECRETS_MANAGER else ""
+    plain = json.loads(value) if value.startswith('"') else ""
+    if plain and (access.home is Home.PARAMETER_STORE or plain.startswith("arn:")):
+        return Reading(plain + suffix, "", True)
+    if access.home is Home.PARAMETER_STORE:
+        return Hurdle("environments", "the parameter has another name in each environment: write valueFrom by hand")
+    provider = next(iter(to.providers)) if len(to.providers) == 1 else ""
+    name, exists = modules.reader(
+        folder, "data", "aws_secretsmanager_secret", {"name": value, "provider": provider}, identifier(access.secret)
+    )
+    first = f"  provider = {provider}\n\n" if provider else ""
+    block = f'data "aws_secretsmanager_secret" "{name}" {{\n{first}  name = {value}\n}}\n'
+    return Reading(f"${{data.aws_secretsmanager_secret.{name}.arn}}{suffix}", block, exists, variable)
+
+
+def _named(modules: Modules, folder: str, access: Access) -> tuple[str, str] | Hurdle:
+    """The expression for the secret's name, and the variable that it needs, if that is not there."""
+    names = {
+        env: _stored(access, name) for env, name in (access.templates or {access.environment: access.name}).items()
+    }
+    own = _stored(access, access.name)
+    if not all(_NAME.fullmatch(n) for n in (*names.values(), own)):
+        return Hurdle("name", "the secret's name has a character that it may not have")
+    variable, value = "", json.dumps(own)
+    if len({*names.values(), own}) > 1:
+        rows = ", ".join(f"{json.dumps(env)} = {json.dumps(name)}" for env, name in sorted(names.items()))
+        value = f"{{ {rows} }}[var.{ENVIRONMENT}]"
+        variable = "" if modules.variable(folder, ENVIRONMENT) else _variable(access.environment)
+    return value, variable
 
 
 def _stored(access: Access, name: str) -> str:

@@ -132,6 +132,13 @@ def attribute_text(body: Node | None, name: str, data: bytes) -> str:
     return ""
 
 
+def unwrapped(node: Node) -> Node:
+    """The collection or call that an expression is, without the nodes that only hold it."""
+    while node.type in ("expression", "collection_value") and node.child_count == 1:
+        node = node.children[0]
+    return node
+
+
 def literal_string(expression: Node) -> Node | None:
     """The ``string_lit`` that an expression is, if it is one."""
     node = expression

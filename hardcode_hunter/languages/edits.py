@@ -12,9 +12,9 @@ from collections.abc import Mapping as ReadOnly
 from dataclasses import dataclass, field
 from typing import Any
 
-from hardcode_hunter.languages.cloudformation.writing import eol_of, flow, item, line_end, render
-from hardcode_hunter.languages.cloudformation.writing import indent as indent_of
 from hardcode_hunter.languages.nodes import Alias, Mapping, Node, Scalar, Sequence
+from hardcode_hunter.languages.writing import eol_of, flow, item, line_end, render
+from hardcode_hunter.languages.writing import indent as indent_of
 from hardcode_hunter.model import Edit, Span, Tier
 
 
