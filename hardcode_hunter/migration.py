@@ -84,11 +84,12 @@ def make(
 
 
 def preview(tree: Tree) -> Preview:
-    """What the plan would change. What no rewriter can do becomes a skip of the plan."""
+    """What the plan would change. What no rewriter can do becomes a skip of the plan; its consumers read when the new code reads."""
     found = rewrite(tree, tree.plan)
     known = {s.finding for s in tree.plan.skips}
     rows = (*tree.plan.skips, *(s for s in found.skips if s.finding not in known))
-    tree.plan = replace(tree.plan, skips=tuple(sorted(rows, key=lambda s: (s.path, s.line))))
+    secrets = rewriting.as_read(tree.plan.secrets, found.changes, tree.reading.sources)
+    tree.plan = replace(tree.plan, secrets=secrets, skips=tuple(sorted(rows, key=lambda s: (s.path, s.line))))
     return found
 
 

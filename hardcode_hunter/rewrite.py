@@ -9,8 +9,21 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from hardcode_hunter.languages.python import dependencies, roots
-from hardcode_hunter.model import Change, Edit, Home, Replacement, Rewrite, Skip, Source, Span, content_hash
+from hardcode_hunter.languages.python import dependencies, roots, timing
+from hardcode_hunter.model import (
+    Change,
+    Consumer,
+    Edit,
+    Evaluated,
+    Home,
+    Replacement,
+    Rewrite,
+    Secret,
+    Skip,
+    Source,
+    Span,
+    content_hash,
+)
 from hardcode_hunter.plugins import Language, Retriever, Rewriting, load
 
 PYTHON = "python"
@@ -119,3 +132,14 @@ def _generated(
         elif present.data != text:
             changes.append(Change(path, content_hash(present.data), (Edit(Span(0, len(present.data)), text),)))
     return changes
+
+
+def as_read(secrets: Iterable[Secret], changes: Iterable[Change], sources: Mapping[str, Source]) -> tuple[Secret, ...]:
+    """``secrets`` with consumers that read when the changed code reads: a constant or an engine can have moved into functions."""
+    after = {c.path: c.result(sources[c.path].data) for c in changes if c.before is not None and c.path.endswith((".py", ".pyw")) and c.path in sources}
+
+    def timed(consumer: Consumer, component: str) -> Consumer:
+        late = consumer.reads is Evaluated.IMPORT and consumer.path in after and not timing.read_at_import(after[consumer.path], component)
+        return replace(consumer, reads=Evaluated.CALL) if late else consumer
+
+    return tuple(replace(s, consumers=tuple(timed(c, s.component) for c in s.consumers)) for s in secrets)

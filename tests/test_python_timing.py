@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from hardcode_hunter.languages.python.timing import read_at_import
+from hardcode_hunter.model import Change, Consumer, Edit, Evaluated, Home, Kind, Secret, SecretField, Source, Span
+from hardcode_hunter.rewrite import as_read
 
 
 @pytest.mark.parametrize(
@@ -26,3 +28,18 @@ from hardcode_hunter.languages.python.timing import read_at_import
 )
 def test_what_runs_at_import(source: str, expected: bool) -> None:
     assert read_at_import(source.encode(), "db") is expected
+
+
+def test_a_consumer_reads_when_its_new_code_reads() -> None:
+    old = b'KEY = "x"\n\n\ndef f():\n    return KEY\n'
+    edits = (Edit(Span(0, 11), b""), Edit(Span(31, 34), b'get_secret("db", "password")'))
+    change = Change("a.py", "before", edits)
+    early = Consumer("a.py", 1, "KEY", Evaluated.IMPORT)
+    secrets = tuple(
+        Secret(id, Kind.DATABASE, Home.SECRETS_MANAGER, "production", (SecretField("password"),), consumers=(early,)) for id in ("db", "db@staging")
+    )
+    read = as_read(secrets, [change], {"a.py": Source("a.py", old, "python")})
+    assert [c.reads for s in read for c in s.consumers] == [Evaluated.CALL, Evaluated.CALL]
+    kept = Change("a.py", "before", (Edit(Span(6, 9), b'get_secret("db", "password")'),))
+    read = as_read(secrets, [kept], {"a.py": Source("a.py", old, "python")})
+    assert [c.reads for s in read for c in s.consumers] == [Evaluated.IMPORT, Evaluated.IMPORT]
