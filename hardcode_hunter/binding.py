@@ -31,6 +31,7 @@ def replacement(finding: Finding, secret: str, key: str, part: str) -> Replaceme
         parameter=finding.parameter,
         resource=finding.resource,
         note=finding.note,
+        reaches=tuple(dict.fromkeys(sink.callee for sink in finding.sinks if sink.callee)),
     )
 
 

@@ -99,6 +99,7 @@ class Replacement:
     parameter: str = ""
     resource: str = ""
     note: str = ""
+    reaches: tuple[str, ...] = ()  # calls that the value gets to by way of names, dotted
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,11 +77,15 @@ class Workbench:
         return Reading(retriever.expression(access, name), row.secret, row.key), needed
 
     def logs_in(self, row: Replacement, place: Place) -> bool:
-        """Whether the value goes straight into a call that opens a connection or a session."""
+        """Whether the value goes into a call that opens a connection or a session, straight or by way of names."""
+        if any(client.opens for client in map(clients.of, row.reaches) if client):
+            return True
         call = next((a for a in place.ancestors if isinstance(a, cst.Call)), None)
-        callee = row.callee or (self.callee(call) if call else "")
-        if not callee:
-            return False
+        callees = {row.callee, self.callee(call) if call else ""} - {""}
+        return any(self._opens(callee) for callee in callees)
+
+    @staticmethod
+    def _opens(callee: str) -> bool:
         client = clients.of(callee)
         return client.opens if client else callee.rpartition(".")[2] in OPENERS
 
