@@ -14,7 +14,7 @@ from hardcode_hunter import apply as applying
 from hardcode_hunter import migration, pullrequest
 from hardcode_hunter import undo as undoing
 from hardcode_hunter.branch import Branch, Commit
-from hardcode_hunter.errors import Refused, UsageError
+from hardcode_hunter.errors import HardcodeHunterError, Refused, UsageError
 from hardcode_hunter.generate import Deployment, deployments, generate, key_alias
 from hardcode_hunter.ledger import Ledger
 from hardcode_hunter.migration import Preview, Tree, Values
@@ -56,7 +56,8 @@ class Order:
 
 @dataclass(slots=True)
 class Outcomes:
-    """What ``apply`` did and what waits. ``deliveries`` are empty when it ran offline; ``plan`` has the replacements that were tried."""
+    """What ``apply`` did and what waits. ``deliveries`` are empty when it ran offline; ``plan`` has the replacements that were tried;
+    ``failures`` say why an environment's store could not be used."""
 
     plan: Plan
     written: list[str] = field(default_factory=list)
@@ -67,6 +68,7 @@ class Outcomes:
     deploy: list[Deployment] = field(default_factory=list)
     infrastructure: tuple[Change, ...] = ()
     commits: tuple[Commit, ...] = ()
+    failures: list[HardcodeHunterError] = field(default_factory=list)
 
 
 def apply(tree: Tree, ledger: Ledger, order: Order, confirm: Confirm, told: Told = untold) -> Outcomes:
@@ -158,13 +160,25 @@ def _deliver(
         members = tuple(s for s in pending if s.environment == environment.name)
         if not members:
             continue
-        deliveries = store(replace(plan, secrets=members), environment, values, ledger, order.account, confirm, told)
+        deployment = [
+            d for d in deployments(plan, enable_rotation=ledger.rotating) if d.environment == environment.name
+        ]
+        try:
+            deliveries = store(
+                replace(plan, secrets=members), environment, values, ledger, order.account, confirm, told
+            )
+        except HardcodeHunterError as error:
+            if order.branch:
+                raise
+            outcomes.failures.append(error)
+            if plan.order.value == "shell-first" and not ledger.happened("stored"):
+                outcomes.deploy += deployment
+            continue
         outcomes.deliveries += deliveries
         ready |= {d.secret for d in deliveries if d.done}
         outcomes.waiting += [f"{d.name}: {d.message}" for d in deliveries if not d.done]
         if any(d.outcome is Outcome.MISSING for d in deliveries):
-            found = deployments(plan, enable_rotation=ledger.rotating)
-            outcomes.deploy += [d for d in found if d.environment == environment.name]
+            outcomes.deploy += deployment
     return ready
 
 

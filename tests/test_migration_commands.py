@@ -14,6 +14,10 @@ from tests.gate import Repository, Run
 
 pytest_plugins = ("tests.gate_fixtures",)
 
+KEYS = {
+    "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
+    "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+}
 SETTINGS = """DB_HOST = "orders-db.internal"
 DB_USER = "orders_app"
 DB_PASSWORD = "hunter-orders-2019"
@@ -42,7 +46,9 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
     return repository
 
 
-@pytest.mark.parametrize("words", [("apply",), ("apply", "--offline"), ("store",), ("status",), ("verify",), ("rotate", "db")], ids=" ".join)
+@pytest.mark.parametrize(
+    "words", [("apply",), ("apply", "--offline"), ("store",), ("status",), ("verify",), ("rotate", "db")], ids=" ".join
+)
 def test_without_a_plan_the_first_step_is_named(words: tuple[str, ...], run: Run, tree: Repository) -> None:
     ran = run(*words, cwd=tree.root)
     assert (ran.status, ran.out) == (2, "")
@@ -104,3 +110,30 @@ def test_values_that_a_person_has_put_together_block_their_secret_alone(run: Run
     assert (tree.root / "settings.py").read_text() == SETTINGS
     kept = [p.read_text() for p in (tree.root.parent / "state").rglob("value-*")]
     assert kept and not [text for text in kept if '"db"' in text], "what waits for an answer is kept nowhere"
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({}, "NoCredentialsError); log in again"),
+        ({"AWS_PROFILE": "harbour"}, "AWS_PROFILE names 'harbour'"),
+        (
+            {**KEYS, "AWS_ENDPOINT_URL": "http://127.0.0.1:9"},
+            "nothing answers there: see to the network, the region and AWS_ENDPOINT_URL",
+        ),
+        ({**KEYS, "AWS_ENDPOINT_URL": "nowhere"}, "AWS_ENDPOINT_URL or the region is no place that can be called"),
+    ],
+    ids=["no credentials", "no profile", "no endpoint", "no url"],
+)
+def test_without_aws_the_infrastructure_is_there_and_its_deployment_is_told(
+    settings: dict[str, str], words: str, run: Run, tree: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"AWS_EC2_METADATA_DISABLED": "true", "AWS_MAX_ATTEMPTS": "1", **settings}.items():
+        monkeypatch.setenv(name, value)
+    run("plan", "--no-diff", "--account", "123456789012", "--region", "eu-central-1", cwd=tree.root)
+    ran = run("apply", cwd=tree.root)
+    assert ran.status == 2
+    assert "aws cloudformation deploy" in ran.out and "wrote migration/production/secrets.yaml" in ran.out
+    assert [line for line in ran.err.splitlines() if line.startswith("error:")] == [ran.err.splitlines()[-1]]
+    assert words in ran.err.splitlines()[-1]
+    assert (tree.root / "settings.py").read_text() == SETTINGS

@@ -63,7 +63,9 @@ def apply(path: Path, dry_run: bool, offline: bool, account: str, review: bool, 
     if outcomes.unmet:
         _screen.say(f"Add to the project's dependencies: {', '.join(outcomes.unmet)}")
     _waits(outcomes.waiting, outcomes.deploy)
-    if not outcomes.waiting:
+    for failure in outcomes.failures:
+        click.echo(f"error: {failure}", err=True)
+    if not outcomes.waiting and not outcomes.failures:
         rest = (
             "`hardcode-hunter store` when AWS can be reached, then deploy"
             if offline
@@ -75,7 +77,7 @@ def apply(path: Path, dry_run: bool, offline: bool, account: str, review: bool, 
             else "review the changes, commit them"
         )
         _screen.say(f"Nothing is left to apply. Next: {todo}, {rest}.")
-    return 2 if incomplete else int(bool(outcomes.waiting))
+    return max(2 * incomplete, int(bool(outcomes.waiting)), *(failure.exit_code for failure in outcomes.failures))
 
 
 def _dry_run(tree: migration.Tree, tiers: frozenset[str], rotating: frozenset[str]) -> int:

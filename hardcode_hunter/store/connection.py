@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -15,6 +16,10 @@ from hardcode_hunter.model import Environment
 NOT_FOUND = frozenset({"ResourceNotFoundException", "ParameterNotFound", "ParameterVersionNotFound"})
 EXISTS = frozenset({"ResourceExistsException", "ParameterAlreadyExists"})
 _HINTS = {
+    "endpoint": "nothing answers there: see to the network, the region and AWS_ENDPOINT_URL, then run again",
+    "connecttimeout": "nothing answers there: see to the network, the region and AWS_ENDPOINT_URL, then run again",
+    "connectionerror": "nothing answers there: see to the network, the region and AWS_ENDPOINT_URL, then run again",
+    "valueerror": "AWS_ENDPOINT_URL or the region is no place that can be called: correct it, then run again",
     "denied": "the caller needs that right on it, and kms:Decrypt and kms:GenerateDataKey on its key",
     "login": "log in again, then run again",
     "throttl": "AWS asks for patience: wait a minute, then run again",
@@ -27,7 +32,7 @@ _HINTS = {
     "invalidkeyid": "the caller needs kms:Decrypt and kms:GenerateDataKey on its key, and the key has to be enabled",
     "limitexceeded": "the account's quota is used up: have it raised, then run again",
 }
-_LOGIN = ("ExpiredToken", "UnrecognizedClient", "InvalidClientToken", "InvalidSignature", "SignatureDoesNotMatch", "NoCredentials", "Credential", "Token", "SSO")  # fmt: skip
+_LOGIN = ("ExpiredToken", "UnrecognizedClient", "InvalidClientToken", "InvalidSignature", "SignatureDoesNotMatch", "NoCredentials", "PartialCredentials", "Credential", "Token", "SSO")  # fmt: skip
 
 
 class StoreError(HardcodeHunterError):
@@ -121,9 +126,9 @@ def connect(environment: Environment, *, pause: Callable[[float], None] = time.s
             profile_name=environment.profile or None, region_name=environment.region or None
         )
     except ProfileNotFound:
-        raise UsageError(
-            f"{where}.profile' names '{environment.profile}', which your AWS configuration doesn't have"
-        ) from None
+        said = f"{where}.profile' names" if environment.profile else "AWS_PROFILE names"
+        profile = environment.profile or os.environ.get("AWS_PROFILE", "")
+        raise UsageError(f"{said} '{profile}', which your AWS configuration doesn't have; correct it") from None
     region = environment.region or session.region_name
     if not region:
         raise UsageError(f"{where}.region' is empty and your AWS configuration names no region; set it")
