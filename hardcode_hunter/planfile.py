@@ -87,6 +87,8 @@ def _dump_environment(environment: Environment) -> dict[str, Any]:
         "profile": environment.profile,
         "name-template": environment.name_template,
         "tags": dict(environment.tags),
+        **({"permissions-boundary": environment.boundary} if environment.boundary else {}),
+        **({"replica-regions": list(environment.replicas)} if environment.replicas else {}),
     }
 
 
@@ -201,7 +203,7 @@ class _Table:
 
 
 TOP = ("version", "application", "order", "retriever", "infrastructure", "environments", "secrets", "skips", "files", "trees", "forced")
-ENVIRONMENT = ("account", "region", "profile", "name-template", "tags")
+ENVIRONMENT = ("account", "region", "profile", "name-template", "tags", "permissions-boundary", "replica-regions")
 SECRET = ("kind", "home", "environment", "engine", "form", "existing", "managed-resource", "why", "rotation", "fields", "consumers", "questions")
 ORIGIN = ("at", "symbol", "ordinal", "part", "shape", "finding", "rewrite")
 CONSUMER = ("at", "symbol", "reads", "runtime", "role", "restart")
@@ -274,7 +276,8 @@ def _environment(name: str, table: _Table) -> Environment:
     except (KeyError, ValueError, IndexError):
         raise UsageError(f"{table.file}: '{table.where}.name-template' may use {{environment}}, {{application}} and {{secret}} only") from None
     tags = {key: str(value) for key, value in table.table("tags").raw.items()}
-    return Environment(name, table.text("account", ""), table.text("region", ""), table.text("profile", ""), template, tags)
+    return Environment(name, table.text("account", ""), table.text("region", ""), table.text("profile", ""), template, tags,
+                       table.text("permissions-boundary", ""), table.texts("replica-regions"))  # fmt: skip
 
 
 def _skip(row: _Table) -> Skip:

@@ -118,6 +118,8 @@ def parameters_for(template: Mapping[str, Any], **given: str) -> dict[str, str]:
             found[name] = PEOPLE[name]
         elif name.startswith(("ConsumerRoles", "Role")):
             found[name] = f"reader-{name.lower()}"
+        elif name.startswith("ReplicaKeyArn"):
+            found[name] = f"arn:aws:kms:eu-west-1:{ACCOUNT}:key/22222222-2222-3333-4444-555555555555"
         elif "SecretArn" in name:
             found[name] = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:existing/{name}-AbCdEf"
         else:
@@ -188,6 +190,8 @@ class Deployed:
             return values[0] == values[1]
         if name == "Fn::And":
             return all(values)
+        if name == "Fn::Or":
+            return any(values)
         if name == "Fn::Not":
             return not values[0]
         if name == "Fn::Join":
@@ -221,6 +225,7 @@ class Deployed:
             ("AWS::IAM::ManagedPolicy", "Ref"): f"arn:aws:iam::{ACCOUNT}:policy/{id}",
             ("AWS::Logs::LogGroup", "Arn"): f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{id}:*",
             ("AWS::Logs::LogGroup", "Ref"): id,
+            ("AWS::SNS::Topic", "Ref"): f"arn:aws:sns:{REGION}:{ACCOUNT}:{id}",
             ("AWS::Lambda::Function", "Arn"): f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{id}",
             ("AWS::Lambda::Function", "Ref"): id,
         }

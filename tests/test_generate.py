@@ -105,7 +105,7 @@ def test_two_hundred_secrets_fit_into_templates_and_policies() -> None:
         deployed = Deployed(
             template,
             parameters_for(template, EnableRotation="true"),
-            {"shop-prod-key-arn": "arn:aws:kms:eu-central-1:123456789012:key/1"},
+            {f"shop-prod{n}-key-arn": "arn:aws:kms:eu-central-1:123456789012:key/1" for n in ("", "-operations")},
         )
         for role in deployed.of_type("AWS::IAM::Role").values():
             assert sum(len(json.dumps(p, separators=(",", ":"))) for p in role["Policies"]) <= 10_240, path

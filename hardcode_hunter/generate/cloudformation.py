@@ -14,6 +14,7 @@ from hardcode_hunter.generate.parameters import (
     key_parameter,
     master_key_parameter,
     parameters,
+    replica_key_parameter,
 )
 from hardcode_hunter.generate.policies import Flat, Many, One, Text, When
 from hardcode_hunter.generate.quoting import Tag
@@ -65,6 +66,8 @@ class _Writer:
             "items": [self._item(item, functions.get(item.function)) for item in shard.items],
             "functions": [self._function(f) for f in shard.functions],
             "failures": policies.FAILURES if stack.reports_failures(shard) else None,
+            "operations": self._operations() if stack.reports_failures(shard) else None,
+            "topic": self.topic,
         }
 
     def _parameter(self, parameter: Parameter) -> tuple[str, object]:
@@ -93,8 +96,15 @@ class _Writer:
         if self.shard.functions:
             rows.append(("RotationEnabled", _equals(Tag("!Ref", "EnableRotation"), "true")))
             rows.append(("RotationInVpc", _given(Tag("!Join", ["", Tag("!Ref", "RotationSubnetIds")]))))
-            alarmed = [_equals(Tag("!Ref", "EnableRotation"), "true"), _given(Tag("!Ref", "RotationAlarmTopicArn"))]
-            rows.append(("RotationAlarmed", Tag("!And", alarmed)))
+            enabled, topic = _equals(Tag("!Ref", "EnableRotation"), "true"), Tag("!Ref", "RotationAlarmTopicArn")
+            if self.stack.reports_failures(self.shard):
+                made = _equals(Tag("!Ref", "CreateAlarmTopic"), "true")
+                rows.append(("AlarmTopicCreated", Tag("!And", [enabled, made, _equals(topic, "")])))
+                rows.append(("RotationAlarmed", Tag("!And", [enabled, Tag("!Or", [made, _given(topic)])])))
+                rows.append(("EndpointGuarded", _given(Tag("!Join", ["", Tag("!Ref", "EndpointSecurityGroupIds")]))))
+                rows.append(("EndpointCreated", Tag("!And", [enabled, _given(Tag("!Ref", "EndpointVpcId"))])))
+            else:
+                rows.append(("RotationAlarmed", Tag("!And", [enabled, _given(topic)])))
             rows.append(("RotationBounded", _given(Tag("!Ref", "PermissionsBoundaryArn"))))
         return rows
 
@@ -114,6 +124,25 @@ class _Writer:
                 "RuleCondition": _equals(Tag("!Ref", "EnableRotation"), "true"),
                 "Assertions": asserted,
             }
+        }
+
+    @property
+    def topic(self) -> Tag:
+        """The topic that alarms go to."""
+        given = Tag("!Ref", "RotationAlarmTopicArn")
+        made = self.stack.reports_failures(self.shard)
+        return Tag("!If", ["AlarmTopicCreated", Tag("!Ref", "AlarmTopic"), given]) if made else given
+
+    def _operations(self) -> Mapping[str, object]:
+        """What stands once beside the rotation functions: a key for logs and alarms, a topic, an endpoint."""
+        return {
+            "description": f"Logs and alarms of {self.stack.slug}",
+            "policy": self.write(policies.operations_key_policy()),
+            "topic_policy": self.write(policies.topic_policy()),
+            "endpoint_policy": self.write(policies.endpoint_policy()),
+            "service": Tag("!Sub", "com.amazonaws.${AWS::Region}.secretsmanager"),
+            "tags": _tags(self.stack.common_tags),
+            "export": f"{self.stack.slug}-operations-key-arn",
         }
 
     def _key(self) -> Mapping[str, object]:
@@ -136,6 +165,10 @@ class _Writer:
             "description": f"{item.secret.kind.value} of {self.stack.slug}",
             "policy_description": f"Reads the secret {item.id} of {self.stack.slug}"[:1000],
             "key": self.key,
+            "replicas": [
+                {"Region": r, "KmsKeyId": Tag("!Ref", replica_key_parameter(r))}
+                for r in self.stack.environment.replicas
+            ],
             "tags": _tags(self.stack.tags(item)),
             "arn": None if item.home is Home.PARAMETER_STORE else self.one(One("secret", item.id)),
             "resource_policy": self.write(policies.resource_policy(self.stack, item)) if guarded else None,
@@ -164,6 +197,9 @@ class _Writer:
         endpoint = Tag("!Sub", "https://secretsmanager.${AWS::Region}.${AWS::URLSuffix}")
         return {
             "id": names.logical_id(function.id),
+            "logs_key": Tag("!GetAtt", "OperationsKey.Arn")
+            if self.stack.reports_failures(self.shard)
+            else Tag("!ImportValue", f"{self.stack.slug}-operations-key-arn"),
             "description": f"{function.rotation.name}: rotates secrets of {self.stack.slug}",
             "alarm": f"{function.rotation.name} failed to rotate a secret of {self.stack.slug}",
             "handler": function.rotation.handler,
@@ -184,6 +220,8 @@ class _Writer:
             existing = Tag("!Ref", arn_parameter(item))
             id = names.logical_id(item.id)
             return Tag("!If", [f"Create{id}", Tag("!Ref", f"Secret{id}"), existing]) if item.declared else existing
+        if symbol.name == "topic":
+            return Tag("!Ref", "AlarmTopic")
         if symbol.name == "logs":
             return Tag("!GetAtt", f"RotationLogs{names.logical_id(symbol.of)}.Arn")
         raise KeyError(symbol.name)

@@ -8,6 +8,7 @@ from hardcode_hunter.errors import UsageError
 from hardcode_hunter.model import Environment
 
 _ENVIRONMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}\Z")
+_REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]")
 _RATE = re.compile(r"rate\((\d{1,4}) (hour|hours|day|days)\)\Z")
 _CRON = re.compile(r"cron\([A-Za-z0-9*?/,# -]{5,200}\)\Z")
 
@@ -21,8 +22,15 @@ def check_environment(environment: Environment) -> None:
         )
     if environment.account and not re.fullmatch(r"[0-9]{12}", environment.account):
         raise UsageError(f"{where}: 'account' must be 12 digits")
-    if environment.region and not re.fullmatch(r"[a-z]{2}(-[a-z]+)+-[0-9]", environment.region):
+    if environment.region and not _REGION.fullmatch(environment.region):
         raise UsageError(f"{where}: 'region' is no AWS region, such as eu-central-1")
+    if environment.boundary and not re.fullmatch(
+        r"arn:[a-z-]+:iam::([0-9]{12}|aws):policy/[\w+=,.@/-]+", environment.boundary
+    ):
+        raise UsageError(f"{where}: 'permissions-boundary' is no ARN of a policy")
+    for region in environment.replicas:
+        if not _REGION.fullmatch(region) or region == environment.region:
+            raise UsageError(f"{where}: 'replica-regions' must be other AWS regions, such as eu-west-1")
     try:
         environment.secret_name("application", "secret")
     except (KeyError, IndexError, ValueError, AttributeError):

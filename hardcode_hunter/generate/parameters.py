@@ -36,7 +36,12 @@ class Parameter:
 
 def parameters(stack: Stack, shard: Shard) -> tuple[Parameter, ...]:
     """All parameters of the shard's template, required ones first."""
-    found = [*_people(stack, shard), *_inputs(shard), *(p for item in shard.items for p in _existing(item))]
+    found = [
+        *_people(stack, shard),
+        *_inputs(shard),
+        *_replicas(stack, shard),
+        *(p for item in shard.items for p in _existing(item)),
+    ]
     if shard.functions:
         found += _rotation_parameters(stack, shard)
     return tuple(sorted(found, key=lambda p: not p.required))
@@ -79,6 +84,17 @@ def arn_parameter(item: Item) -> str:
 
 def key_parameter(item: Item) -> str:
     return f"{'Managed' if item.home is Home.MANAGED else 'Existing'}KeyArn{names.logical_id(item.id)}"
+
+
+def replica_key_parameter(region: str) -> str:
+    return f"ReplicaKeyArn{names.logical_id(region)}"
+
+
+def _replicas(stack: Stack, shard: Shard) -> Iterable[Parameter]:
+    if any(item.declared for item in shard.items):
+        for region in stack.environment.replicas:
+            text = f"ARN of the customer managed key in {region} that encrypts the copies there."
+            yield Parameter(replica_key_parameter(region), text, pattern=_KEY_ARN)
 
 
 def _existing(item: Item) -> Iterable[Parameter]:
@@ -153,8 +169,26 @@ def _rotation_parameters(stack: Stack, shard: Shard) -> Iterable[Parameter]:
         arns,
         default="",
     )
+    yield from _alarm_parameters(stack, shard)
+    boundary = "Permissions boundary of the roles that this template creates."
+    yield Parameter("PermissionsBoundaryArn", boundary, default=stack.environment.boundary)
+
+
+def _alarm_parameters(stack: Stack, shard: Shard) -> Iterable[Parameter]:
+    """One topic and one endpoint serve everything in an account and a VPC: what is there already is given, not made again."""
     topic = "Topic that hears of failed rotations; it must let cloudwatch and events.amazonaws.com publish."
     yield Parameter("RotationAlarmTopicArn", topic, default="")
-    yield Parameter(
-        "PermissionsBoundaryArn", "Permissions boundary of the roles that this template creates.", default=""
-    )
+    if stack.reports_failures(shard):
+        yield Parameter(
+            "CreateAlarmTopic",
+            "Whether to make that topic here; not when RotationAlarmTopicArn is given.",
+            default="false",
+            allowed=("true", "false"),
+        )
+        yield Parameter(
+            "EndpointVpcId",
+            "VPC in which to make an endpoint to Secrets Manager; empty when it has one or a way to the internet.",
+            default="",
+        )
+        groups = "Security groups of that endpoint: in from the rotation functions and the readers on port 443."
+        yield Parameter("EndpointSecurityGroupIds", groups, "CommaDelimitedList", default="")

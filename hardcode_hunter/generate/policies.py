@@ -165,6 +165,53 @@ def _parameter_statements(stack: Stack) -> list[Document]:
     ]  # fmt: skip
 
 
+def operations_key_policy() -> Document:
+    """Policy of the key for logs and alarms: AWS's services use it, so it is another key than the secrets' one.
+
+    Sources: CloudWatch Logs User Guide, "Encrypt log data"; Amazon SNS Developer Guide, "Managing encryption keys".
+    """
+    logs = Text(("arn:", PARTITION, ":logs:", REGION, ":", ACCOUNT, ":log-group:*"))
+    return _document([
+        _for_key("Administer", ADMINISTER, {"ArnLike": {"aws:PrincipalArn": Flat((ADMINISTRATORS, ROOT))}}),
+        _for_key("Deploy", DEPLOY, {"ArnLike": {"aws:PrincipalArn": DEPLOYERS}}),
+        _for_service("EncryptLogs", [Text(("logs.", REGION, ".", One("url-suffix")))],
+                     ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"],
+                     {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": logs}}),
+        _for_service("EncryptAlarms", list(ALARMING), ["kms:Decrypt", "kms:GenerateDataKey*"],
+                     {"StringEquals": {"aws:SourceAccount": ACCOUNT}}),
+    ])  # fmt: skip
+
+
+ALARMING = ("cloudwatch.amazonaws.com", "events.amazonaws.com")
+
+
+def _for_service(sid: str, services: Sequence[object], actions: Sequence[str], condition: Document) -> Document:
+    return {
+        "Sid": sid,
+        "Effect": "Allow",
+        "Principal": {"Service": list(services)},
+        "Action": list(actions),
+        "Resource": "*",  # in a key policy: this key
+        "Condition": condition,
+    }
+
+
+def topic_policy() -> Document:
+    """Who may publish to the topic of alarms: the services that notice them, for this account."""
+    statement = _for_service(
+        "PublishAlarms", list(ALARMING), ["sns:Publish"], {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
+    )
+    return _document([{**statement, "Resource": One("topic")}])
+
+
+def endpoint_policy() -> Document:
+    """Who may use the endpoint to Secrets Manager: this account's own roles."""
+    return _document([
+        {"Sid": "OwnAccount", "Effect": "Allow", "Principal": "*", "Action": "secretsmanager:*", "Resource": "*",
+         "Condition": {"StringEquals": {"aws:PrincipalAccount": ACCOUNT}}},
+    ])  # fmt: skip
+
+
 # ---------------------------------------------------------------- a secret
 
 

@@ -43,7 +43,7 @@ def files(stack: Stack) -> Mapping[str, str]:
 
 def variables(stack: Stack) -> tuple[Variable, ...]:
     """All variables of the root module, required ones first."""
-    found = [*_people(stack), *_inputs(stack), *(v for item in stack.items for v in _existing(item))]
+    found = [*_people(stack), *_inputs(stack), *_replicas(stack), *(v for item in stack.items for v in _existing(item))]
     if stack.functions:
         found += _rotation_variables(stack)
     return tuple(sorted(found, key=lambda v: not v.required))
@@ -93,6 +93,17 @@ def key_variable(item: Item) -> str:
     return f"{'managed' if item.home is Home.MANAGED else 'existing'}_key_arn_{names.snake(item.id)}"
 
 
+def replica_key_variable(region: str) -> str:
+    return f"replica_key_arn_{names.snake(region)}"
+
+
+def _replicas(stack: Stack) -> Iterable[Variable]:
+    if any(item.declared for item in stack.items):
+        for region in stack.environment.replicas:
+            text = f"ARN of the customer managed key in {region} that encrypts the copies there."
+            yield Variable(replica_key_variable(region), text, required=True)
+
+
 def _existing(item: Item) -> Iterable[Variable]:
     if item.home is Home.PARAMETER_STORE:
         return
@@ -138,7 +149,14 @@ def _rotation_variables(stack: Stack) -> Iterable[Variable]:
     yield Variable("rotation_security_group_ids", groups, "list(string)", [])
     topic = "Topic that hears of failed rotations; it must let cloudwatch and events.amazonaws.com publish."
     yield Variable("rotation_alarm_topic_arn", topic)
-    yield Variable("permissions_boundary_arn", "Permissions boundary of the roles that this configuration creates.")
+    made = "Whether to make that topic here; not when rotation_alarm_topic_arn is given."
+    yield Variable("create_alarm_topic", made, "bool", False)
+    endpoint = "VPC in which to make an endpoint to Secrets Manager; null when it has one or a way to the internet."
+    yield Variable("endpoint_vpc_id", endpoint)
+    groups = "Security groups of that endpoint: in from the rotation functions and the readers on port 443."
+    yield Variable("endpoint_security_group_ids", groups, "list(string)", [])
+    boundary = "Permissions boundary of the roles that this configuration creates."
+    yield Variable("permissions_boundary_arn", boundary, default=stack.environment.boundary or None)
 
 
 # ---------------------------------------------------------------- symbols
@@ -168,7 +186,19 @@ class _Writer:
             "items": [self._item(item) for shard in stack.shards for item in shard.items],
             "functions": [self._function(shard, f) for shard in stack.shards for f in shard.functions],
             "failures": policies.FAILURES,
+            "operations": self._operations(),
             "has_key": stack.has_key,
+        }
+
+    def _operations(self) -> Mapping[str, object]:
+        """What stands once beside the rotation functions: a key for logs and alarms, a topic, an endpoint."""
+        return {
+            "description": f"Logs and alarms of {self.stack.slug}",
+            "policy": self.write(policies.operations_key_policy()) if self.stack.has_key else None,
+            "topic_policy": self.write(policies.topic_policy()),
+            "endpoint_policy": self.write(policies.endpoint_policy()),
+            "service": Raw('"com.amazonaws.${local.region}.secretsmanager"'),
+            "tags": dict(sorted(self.stack.common_tags.items())),
         }
 
     def _provider(self) -> Mapping[str, object]:
@@ -216,6 +246,9 @@ class _Writer:
             "stored": item.home is not Home.PARAMETER_STORE,
             "existing": Raw(f"var.{arn_variable(item)} == null ? 1 : 0"),
             "description": f"{item.secret.kind.value} of {self.stack.slug}",
+            "replicas": [
+                {"region": r, "key": Raw(f"var.{replica_key_variable(r)}")} for r in self.stack.environment.replicas
+            ],
             "tags": dict(sorted(self.stack.tags(item).items())),
             "arn": Raw(f"local.secret_arn.{id}"),
             "resource_policy": self.write(policies.resource_policy(self.stack, item)) if guarded else None,
@@ -265,6 +298,8 @@ class _Writer:
     def one(self, symbol: One) -> str:
         if symbol.name == "secret":
             return f"local.secret_arn.{names.snake(symbol.of)}"
+        if symbol.name == "topic":
+            return "aws_sns_topic.alarms[0].arn"
         if symbol.name == "logs":
             return f'"${{aws_cloudwatch_log_group.rotation_{names.snake(symbol.of)}[0].arn}}:*"'
         return _LOCALS[symbol.name]

@@ -120,6 +120,8 @@ def separated(template: Template) -> Found:
         "kms:creategrant",
     )
     for path, statement in key_statements(template):
+        if mapping(statement.get("Principal")).keys() == {"Service"}:
+            continue  # a service decrypts for the resources that use the key, such as logs, and not for people
         uses = [a for a in actions(statement) if a.lower() in reading]
         if statement.get("Effect") == "Allow" and uses and "kms:viaservice" not in condition_keys(statement):
             yield (

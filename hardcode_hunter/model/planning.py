@@ -14,7 +14,8 @@ from hardcode_hunter.model.words import Evaluated, Home, Kind, LiteralType, Orde
 class Environment:
     """Account, region, profile, name template and tags of one deployment.
 
-    ``name_template`` may hold ``{environment}``, ``{application}`` and ``{secret}``.
+    ``name_template`` may hold ``{environment}``, ``{application}`` and ``{secret}``. ``boundary`` is the ARN of the permissions boundary
+    that roles must have here; ``replicas`` are further regions that get a read-only copy of each secret.
     """
 
     name: str
@@ -23,6 +24,8 @@ class Environment:
     profile: str = ""
     name_template: str = "{environment}/{application}/{secret}"
     tags: Mapping[str, str] = field(default_factory=dict)
+    boundary: str = ""
+    replicas: tuple[str, ...] = ()
 
     def secret_name(self, application: str, secret: str) -> str:
         return self.name_template.format(environment=self.name, application=application, secret=secret)

@@ -5,7 +5,7 @@ a resource that can't be created rolls the stack back (ROLLBACK_COMPLETE, with a
 leaving it in progress; an update compares *resolved* properties and conditions, so that a parameter alone can add a
 resource; what a type can't update fails; DeletionPolicy is honoured in updates and rollbacks too; ``!Condition`` is
 understood and a policy's unquoted date stays text; dynamic references are resolved; a parameter that the template
-doesn't have is refused.
+doesn't have is refused; an output whose condition doesn't hold exports nothing.
 
 Sources: the CloudFormation user guide (stack status codes, DeletionPolicy, update behaviours).
 """
@@ -20,7 +20,7 @@ import yaml
 from moto.cloudformation import parsing
 from moto.cloudformation.exceptions import AlreadyExistsException, ValidationError
 from moto.cloudformation.models import ChangeSet, CloudFormationBackend, Event, Stack
-from moto.cloudformation.parsing import OutputMap, ResourceMap, clean_json
+from moto.cloudformation.parsing import Export, OutputMap, ResourceMap, clean_json
 from moto.cloudformation.utils import generate_stack_id
 
 from tests.embedded.dynamic_references import resolve_references
@@ -42,6 +42,7 @@ def correct_cloudformation() -> None:
     parsing.parse_and_create_resource = _naming_failures(parsing.parse_and_create_resource)
     parsing.parse_and_update_resource = _naming_failures(parsing.parse_and_update_resource, updating=True)
     parsing.parse_resource = _resolving_references(parsing.parse_resource)
+    OutputMap.exports = property(_exports)  # type: ignore[method-assign, assignment]
     ResourceMap.update = _update_resources  # type: ignore[method-assign]
     ResourceMap.delete = _delete_resources  # type: ignore[method-assign]
     Stack.parse_template = staticmethod(parse_template)  # type: ignore[method-assign]
@@ -50,6 +51,16 @@ def correct_cloudformation() -> None:
     ChangeSet._parse_template = _parse_change_set  # type: ignore[method-assign]
     CloudFormationBackend.create_stack = _create_stack  # type: ignore[method-assign, assignment]
     CloudFormationBackend.execute_change_set = _execute_change_set  # type: ignore[method-assign]
+
+
+def _exports(self: OutputMap) -> list[Export]:
+    found = []
+    for body in (self._output_json_map or {}).values():
+        condition = body.get("Condition")
+        if body.get("Export") and (condition is None or self._resource_map.lazy_condition_map[condition]):
+            name, value = (clean_json(part, self._resource_map) for part in (body["Export"]["Name"], body["Value"]))
+            found.append(Export(self._stack_id, name, value))
+    return found
 
 
 def parse_template(template: str) -> dict[str, Any]:

@@ -25,7 +25,7 @@ FOLDERS = (
     "cloudwatch-event-rule", "cloudwatch-event-target", "cloudwatch-log-group", "cloudwatch-metric-alarm", "data-aws-caller-identity", "data-aws-partition", "data-aws-region", "iam-policy", "iam-role",
     "iam-role-policy", "iam-role-policy-attachment", "iam-user-policy-attachment", "kms-alias", "kms-key", "lambda-function",
     "lambda-permission", "secretsmanager-secret", "secretsmanager-secret-policy", "secretsmanager-secret-rotation",
-    "secretsmanager-secret-version",
+    "secretsmanager-secret-version", "sns-topic", "sns-topic-policy", "vpc-endpoint",
 )  # fmt: skip
 _ROOT = Path(__file__).resolve().parents[2]
 

@@ -167,6 +167,7 @@ def _arn(kind: str, value: dict[str, Any]) -> str:
     return {
         "aws_secretsmanager_secret": f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{name}-AbCdEf",
         "aws_kms_key": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/11111111-2222-3333-4444-555555555555",
+        "aws_sns_topic": f"arn:aws:sns:{REGION}:{ACCOUNT}:{name}",
         "aws_iam_role": f"arn:aws:iam::{ACCOUNT}:role{path}{name}",
         "aws_iam_policy": f"arn:aws:iam::{ACCOUNT}:policy/{name}",
         "aws_lambda_function": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{value.get('function_name')}",
