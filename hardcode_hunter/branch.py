@@ -7,6 +7,7 @@ the committed paths only: whatever else is staged or edited stays as it is.
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import tempfile
 from collections.abc import Mapping
@@ -26,6 +27,7 @@ _BUSY = {
     "rebase-apply": "a rebase",
     "BISECT_LOG": "a bisection",
 }
+_FILTER = re.compile(r"filter\..*\.(?:clean|smudge|process|required)\Z", re.S)
 _IDENTITY = ("GIT_AUTHOR_", "GIT_COMMITTER_")
 
 
@@ -46,6 +48,7 @@ class Branch:
     name: str
     base: str = ""  # the commit from which it was started
     commits: list[Commit] = field(default_factory=list)
+    _off: dict[str, str] = field(default_factory=dict)
 
     # ------------------------------------------------------------ git
 
@@ -62,7 +65,7 @@ class Branch:
         self, words: tuple[str, ...], given: bytes | None = None, index: str = ""
     ) -> subprocess.CompletedProcess[bytes]:
         who = {key: value for key, value in os.environ.items() if key.startswith(_IDENTITY)}
-        environment = {**git_environment(), **who, **({"GIT_INDEX_FILE": index} if index else {})}
+        environment = {**git_environment(), **who, **self._off, **({"GIT_INDEX_FILE": index} if index else {})}
         command = [*GIT, "--literal-pathspecs", "-c", f"safe.directory={self.root}", "-C", os.fspath(self.root), *words]
         try:
             return subprocess.run(command, input=given, capture_output=True, env=environment, check=False)
@@ -75,6 +78,18 @@ class Branch:
         """One line of an answer, empty when git says no."""
         run = self._run(words)
         return run.stdout.decode("utf-8", "surrogateescape").strip() if run.returncode == 0 else ""
+
+    def without_filters(self) -> None:
+        """Switches all filters off: git runs them over files that were edited in the moment in which the index was written."""
+        names = {
+            row.decode("utf-8", "surrogateescape")
+            for row in self._run(("config", "--list", "--name-only", "-z")).stdout.split(b"\0")
+        }
+        keys = sorted(name for name in names if _FILTER.match(name))
+        for number, key in enumerate(keys):
+            self._off[f"GIT_CONFIG_KEY_{number}"] = key
+            self._off[f"GIT_CONFIG_VALUE_{number}"] = "false" if key.endswith("required") else ""
+        self._off["GIT_CONFIG_COUNT"] = str(len(keys))
 
     # ------------------------------------------------------------ what is there
 
@@ -149,6 +164,7 @@ def start(root: Path, name: str, base: str = "") -> Branch:
     The work tree stays as it is. Raises ``UsageError`` or ``Refused`` when the repository isn't ready for it.
     """
     branch = Branch(root, name, base)
+    branch.without_filters()
     if not (root / ".git").exists():
         raise UsageError(f"--branch: {root} is no git repository; leave it out")
     if not name or branch._line("check-ref-format", "--branch", name) != name:
