@@ -32,7 +32,7 @@ def test_what_runs_at_import(source: str, expected: bool) -> None:
 
 def test_a_consumer_reads_when_its_new_code_reads() -> None:
     old = b'KEY = "x"\n\n\ndef f():\n    return KEY\n'
-    edits = (Edit(Span(0, 11), b""), Edit(Span(31, 34), b'get_secret("db", "password")'))
+    edits = (Edit(Span(0, 12), b""), Edit(Span(32, 35), b'get_secret("db", "password")'))
     change = Change("a.py", "before", edits)
     early = Consumer("a.py", 1, "KEY", Evaluated.IMPORT)
     secrets = tuple(
