@@ -257,7 +257,7 @@ def _infrastructure(comment: Comment, language: str, found: _Hushed) -> None:
 
 
 def _cfn_lint(source: Source, found: _Hushed) -> None:
-    """``Metadata: cfn-lint: config: ignore_checks: [W2501]`` of the template or of a resource."""
+    """``Metadata: cfn-lint: config: ignore_checks: [W2501]`` of the template or of a resource; our own rule for cfn-lint is ``E9101``."""
     from hardcode_hunter.languages.cloudformation.extract import parse
     from hardcode_hunter.languages.nodes import Mapping as Node
     from hardcode_hunter.languages.nodes import Scalar, Sequence, Unparsable
@@ -265,7 +265,9 @@ def _cfn_lint(source: Source, found: _Hushed) -> None:
     def hushes(node: object) -> bool:
         for key in ("Metadata", "cfn-lint", "config", "ignore_checks"):
             node = node.get(key) if isinstance(node, Node) else None
-        return isinstance(node, Sequence) and any(isinstance(i, Scalar) and i.value == "W2501" for i in node.items)
+        return isinstance(node, Sequence) and any(
+            isinstance(i, Scalar) and i.value in ("W2501", "E9101") for i in node.items
+        )
 
     try:
         roots = parse(source.data, source.path)

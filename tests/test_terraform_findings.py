@@ -109,6 +109,10 @@ FOUND = {
         {"main.tf": 'locals {\n  script = templatefile("x.tpl", { db_password = "Grey-Heron-47" })\n}\n'},
         {("main.tf", 2, "migrate")},
     ),
+    "what is called a test is deployed all the same": (
+        {"main.tf": 'resource "aws_db_instance" "test_db" {\n  password = "tide-and-time"\n}\n'},
+        {("main.tf", 2, "migrate")},
+    ),
     "an output": (
         {"main.tf": 'output "db_password" {\n  value = "Grey-Heron-47"\n}\n'},
         {("main.tf", 2, "migrate")},

@@ -11,6 +11,9 @@ from hardcode_hunter.model import Candidate, LiteralType, Position, Shape, Verdi
 MOVABLE = frozenset({"python", "cloudformation", "terraform"})
 """Languages whose literals can be replaced by a reference to the store."""
 
+INFRASTRUCTURE = frozenset({"cloudformation", "terraform"})
+"""Languages in which a thing called ``test`` is deployed like any other."""
+
 _TEST_FOLDER = re.compile(
     r"(?:^|/)(?:tests?|testing|testsuite|test[-_]?data|test[-_]?(?:utils?|support|helpers?)|unit[-_]?tests?|integration[-_]?tests?|functional[-_]?tests?|specs?|__tests__|fixtures?|mocks?|stubs?|e2e|conformance|benchmarks?)/",
     re.I,
@@ -53,7 +56,7 @@ def verdict(candidate: Candidate, match: Match) -> tuple[Verdict, str]:
     """The verdict and, when the credential stays, why in words."""
     if is_test(candidate.path):
         return Verdict.TEST_VALUE, "in a test"
-    if _TEST_SYMBOL.search(candidate.symbol):
+    if _TEST_SYMBOL.search(candidate.symbol) and candidate.language not in INFRASTRUCTURE:
         return Verdict.TEST_VALUE, "in a test"
     if _PIPELINE.search(candidate.path) and _SERVICE.search(candidate.symbol):
         return Verdict.TEST_VALUE, "of a service that lives as long as a test run"
