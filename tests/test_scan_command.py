@@ -585,3 +585,67 @@ def test_the_suffixes_that_one_language_alone_claims() -> None:
             claims = [lang.name for lang in pipeline.languages().values() if name.endswith(lang.suffixes or ("\0",))]
             assert claims == [module]
             assert pipeline.language_of(name, b"") == pipeline.language_of(name, b"", pipeline.languages().values())
+
+
+def test_many_files_that_are_read_as_text_are_not_all_named(run: Run, tree: Path) -> None:
+    write(tree, {f"f{n:02}.py": 'print "x"\npassword = "harbour-light-9"\n' for n in range(15)})
+    err = run("scan", ".", "--exit-zero", cwd=tree).err
+    assert err.count("not valid Python 3") == 10
+    assert "… and 5 more such problems; --verbose names them" in err
+    assert run("scan", ".", "--exit-zero", "--verbose", cwd=tree).err.count("not valid Python 3") == 15
+
+
+# ---------------------------------------------------------------- completion
+
+COMPLETED = [
+    ("sc", {"scan"}),
+    ("scan --sta", {"--staged", "--statistics"}),
+    ("scan --output git", {"github", "github-summary", "gitlab", "gitlab-secrets"}),
+    ("scan --select postgresql-p", {"postgresql-password"}),
+    ("scan --ignore redis-password,postgresql-p", {"redis-password,postgresql-password"}),
+    ("baseline ", {"create", "prune", "stats", "import"}),
+]
+
+
+@pytest.mark.parametrize(("typed", "proposed"), COMPLETED)
+def test_a_shell_completes_commands_options_formats_and_rules(
+    tree: Path, cache: Path, typed: str, proposed: set[str]
+) -> None:
+    words = ["hardcode-hunter", *typed.split(" ")]
+    environment = {
+        **os.environ,
+        "XDG_CACHE_HOME": os.fspath(cache),
+        "PYTHONPATH": os.fspath(ROOT),
+        "_HARDCODE_HUNTER_COMPLETE": "bash_complete",
+        "COMP_WORDS": " ".join(words),
+        "COMP_CWORD": str(len(words) - 1),
+    }
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "hardcode_hunter"],
+        cwd=tree,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert {line.partition(",")[2] for line in done.stdout.splitlines()} == proposed
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_completion_that_is_documented_is_a_script(tree: Path, shell: str) -> None:
+    assert f"_HARDCODE_HUNTER_COMPLETE={shell}_source" in (ROOT / "docs" / "configuration.md").read_text("utf-8")
+    environment = {**os.environ, "PYTHONPATH": os.fspath(ROOT), "_HARDCODE_HUNTER_COMPLETE": f"{shell}_source"}
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "hardcode_hunter"],
+        cwd=tree,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "hardcode-hunter" in done.stdout
+    if shell == "bash":
+        script = f"{done.stdout}\ncomplete -p hardcode-hunter"
+        assert subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True).stdout.startswith(
+            "complete"
+        )

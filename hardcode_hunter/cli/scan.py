@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hardcode_hunter import config, discover, pipeline
-from hardcode_hunter.cli import _outputs
+from hardcode_hunter.cli import _completing, _outputs
 from hardcode_hunter.config import Settings
 from hardcode_hunter.errors import UsageError
 from hardcode_hunter.formats._summary import printable, statistics, summary
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from hardcode_hunter.model import Scan
 
 PATH = click.Path(path_type=Path)
+PROBLEMS = 10
+"""Files that could only be read as text, named unless all are asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,7 @@ class Options:
     "outputs",
     multiple=True,
     metavar="FORMAT[:FILE]",
+    shell_complete=_completing.formats,
     help="How to print, and where; repeatable. Default: full.",
 )
 @click.option(
@@ -102,9 +105,15 @@ class Options:
     help="The least certain finding that makes the exit status 1. Default: any.",
 )
 @click.option(
-    "--select", multiple=True, metavar="RULE", help="Only these rules (ids or globs, comma-separated); repeatable."
+    "--select",
+    multiple=True,
+    metavar="RULE",
+    shell_complete=_completing.rules,
+    help="Only these rules (ids or globs, comma-separated); repeatable.",
 )
-@click.option("--ignore", multiple=True, metavar="RULE", help="Not these rules; repeatable.")
+@click.option(
+    "--ignore", multiple=True, metavar="RULE", shell_complete=_completing.rules, help="Not these rules; repeatable."
+)
 @click.option(
     "--per-file-ignores", multiple=True, metavar="GLOB:RULE", help="Not these rules in matching files; repeatable."
 )
@@ -272,7 +281,7 @@ def status(result: Scan, *, exit_zero: bool = False, fail_on: str = "any") -> in
 
 def _tell(result: Scan, options: Options) -> None:
     """What goes to stderr: problems; remarks, unless quiet; and of a clean scan one line, on a terminal or when asked for."""
-    report_problems(result, quiet=options.quiet)
+    report_problems(result, quiet=options.quiet, verbose=options.verbose)
     if options.quiet:
         return
     for remark in result.remarks:
@@ -281,12 +290,16 @@ def _tell(result: Scan, options: Options) -> None:
         click.echo(summary(result), err=True)
 
 
-def report_problems(result: Scan, *, quiet: bool = False) -> bool:
-    """Names each problem on stderr; true when the scan is incomplete because of one."""
-    for problem in result.problems:
-        if problem.fatal or not quiet:
-            click.echo(f"{printable(problem.path)}:{problem.line}: {printable(problem.message)}", err=True)
-    return any(p.fatal for p in result.problems)
+def report_problems(result: Scan, *, quiet: bool = False, verbose: bool = False) -> bool:
+    """Names problems on stderr: those that make the scan incomplete, and of the others the first few. True when it is incomplete."""
+    fatal = [p for p in result.problems if p.fatal]
+    others = [] if quiet else [p for p in result.problems if not p.fatal]
+    shown = others if verbose else others[:PROBLEMS]
+    for problem in (*fatal, *shown):
+        click.echo(f"{printable(problem.path)}:{problem.line}: {printable(problem.message)}", err=True)
+    if len(shown) < len(others):
+        click.echo(f"… and {len(others) - len(shown)} more such problems; --verbose names them", err=True)
+    return bool(fatal)
 
 
 def progress() -> pipeline.Progress | None:
