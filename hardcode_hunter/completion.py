@@ -162,7 +162,7 @@ def rotate(
         # the file as it is, not as it was bound to the tree: nothing else in it may change
         plan = planfile.load(tree.root / planfile.PLAN_FILE)
         plan = replace(plan, forced=(*plan.forced, f"{', '.join(secrets)}: {force}"))
-        planfile.save(tree.root / planfile.PLAN_FILE, plan)
+        planfile.save(tree.root, plan)
     on = ledger.rotating | set(secrets)
     told("writing the infrastructure")
     changes = generate(plan, enable_rotation=on)
