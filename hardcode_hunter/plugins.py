@@ -25,7 +25,8 @@ class Language:
     recognises the file wins. ``rewrite`` is ``None`` for languages that are only reported. It is called once for all files: it gets
     *every* file of the language below the root, with findings or not (a variable's uses stand in other files than its value), and answers
     with a :class:`Rewrite` for each file that a replacement names or an edit touches. ``passes_on`` tells whether a file in which the
-    first pass found nothing can still give a value to a name that other files use.
+    first pass found nothing can still give a value to a name that other files use. ``runs_as`` maps the symbol of each thing in a file
+    that runs (a function, a task) to its runtime and role, as :class:`~hardcode_hunter.model.Consumer` has them.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Language:
     recognises: Callable[[str, bytes], bool] | None = None
     rewrite: Callable[[Mapping[str, Source], Sequence[Replacement], Rewriting], Mapping[str, Rewrite]] | None = None
     passes_on: Callable[[str, bytes], bool] | None = None
+    runs_as: Callable[[Source], Mapping[str, tuple[str, str]]] | None = None
     priority: int = 0
 
 
@@ -94,6 +96,7 @@ class Rotation:
     ``directory`` lies beside the module in ``rotations/``; ``handler`` is ``file.function``; ``requirements`` are pinned, pure-Python
     distributions that the deployment package carries. ``required_keys`` must be in the secret's JSON. ``parts`` are files of
     ``rotations/parts`` that the package holds too; ``supplied`` are files that a person writes.
+    ``hosted`` is the type of a function that AWS keeps: then there is no directory, and nothing of ours is deployed.
     """
 
     name: str
@@ -108,6 +111,7 @@ class Rotation:
     requirements: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
     supplied: tuple[str, ...] = ()
+    hosted: str = ""
 
 
 T = TypeVar("T")

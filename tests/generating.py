@@ -116,7 +116,7 @@ def parameters_for(template: Mapping[str, Any], **given: str) -> dict[str, str]:
             continue
         if name in PEOPLE:
             found[name] = PEOPLE[name]
-        elif name.startswith(("ConsumerRoles", "Role")):
+        elif name.startswith("Role") or re.match(r"(Consumer|Lambda|Ecs\w+|Eks|Ec2\w*|Ci)Roles", name):
             found[name] = f"reader-{name.lower()}"
         elif name.startswith("ReplicaKeyArn"):
             found[name] = f"arn:aws:kms:eu-west-1:{ACCOUNT}:key/22222222-2222-3333-4444-555555555555"

@@ -18,10 +18,12 @@ from hardcode_hunter.generate.parameters import (
 )
 from hardcode_hunter.generate.policies import Flat, Many, One, Text, When
 from hardcode_hunter.generate.quoting import Tag
-from hardcode_hunter.generate.wanted import RUNTIME, Function, Item, Shard, Stack
+from hardcode_hunter.generate.wanted import MASTER, RUNTIME, Function, Item, Shard, Stack
 from hardcode_hunter.model import Home
 
 NO_VALUE = Tag("!Ref", "AWS::NoValue")
+HOSTING = "AWS::SecretsManager-2024-09-16"
+"""The transform that deploys AWS's own rotation functions (CloudFormation, "AWS::SecretsManager transform")."""
 INLINE_LIMIT = 51_200
 """Bytes of a template that the API takes without a bucket (CloudFormation quotas)."""
 
@@ -64,7 +66,8 @@ class _Writer:
             "rules": self._rules(),
             "key": self._key() if stack.has_key and shard.main else None,
             "items": [self._item(item, functions.get(item.function)) for item in shard.items],
-            "functions": [self._function(f) for f in shard.functions],
+            "functions": [self._function(f) for f in shard.own_functions],
+            "transform": HOSTING if any(f.rotation.hosted for f in shard.functions) else "",
             "failures": policies.FAILURES if stack.reports_failures(shard) else None,
             "operations": self._operations() if stack.reports_failures(shard) else None,
             "topic": self.topic,
@@ -105,13 +108,14 @@ class _Writer:
                 rows.append(("EndpointCreated", Tag("!And", [enabled, _given(Tag("!Ref", "EndpointVpcId"))])))
             else:
                 rows.append(("RotationAlarmed", Tag("!And", [enabled, _given(topic)])))
+        if self.shard.own_functions:
             rows.append(("RotationBounded", _given(Tag("!Ref", "PermissionsBoundaryArn"))))
         return rows
 
     def _rules(self) -> object:
-        if not self.shard.functions:
+        if not self.shard.own_functions:
             return None
-        needed = ["RotationCodeBucket", *(code_parameter(f) for f in self.shard.functions)]
+        needed = ["RotationCodeBucket", *(code_parameter(f) for f in self.shard.own_functions)]
         asserted = [
             {
                 "Assert": _given(Tag("!Ref", n), UNSET),
@@ -175,7 +179,29 @@ class _Writer:
             "consumer_policy": self.write(policies.consumer_policy(self.stack, item)),
             "attachments": self._attachments(item),
             "function": names.logical_id(function.id) if function else "",
+            "hosted": self._hosted(item, function) if function and function.rotation.hosted else None,
             "schedule": item.secret.rotation.schedule,
+        }
+
+    def _hosted(self, item: Item, function: Function) -> Mapping[str, object]:
+        """The function that AWS deploys for ``item``. It needs the key's ARN for its own role's policy."""
+        master = item.secret.key(MASTER)
+        in_vpc = {"VpcSubnetIds": "RotationSubnetIds", "VpcSecurityGroupIds": "RotationSecurityGroupIds"}
+        masters: dict[str, object] = {}
+        if master is not None and function.masters:
+            key = Tag("!Ref", master_key_parameter(function))
+            given = Tag("!If", [f"MasterKeyOf{names.logical_id(function.id)}", key, NO_VALUE])
+            masters = {"MasterSecretArn": master.constant, "MasterSecretKmsKeyArn": given}
+        return {
+            "RotationType": function.rotation.hosted,
+            "RotationLambdaName": self.stack.hosted_name(item),
+            "KmsKeyArn": self.key,
+            "ExcludeCharacters": function.rotation.exclude_characters,
+            **masters,
+            **{
+                name: Tag("!If", ["RotationInVpc", Tag("!Join", [",", Tag("!Ref", parameter)]), NO_VALUE])
+                for name, parameter in in_vpc.items()
+            },
         }
 
     def _attachments(self, item: Item) -> dict[str, object]:

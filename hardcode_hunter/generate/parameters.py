@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from hardcode_hunter.generate import names, quoting
-from hardcode_hunter.generate.wanted import Function, Item, RoleInput, Shard, Stack
+from hardcode_hunter.generate.readers import RoleInput
+from hardcode_hunter.generate.wanted import Function, Item, Shard, Stack
 from hardcode_hunter.model import Home
 
 UNSET = "not-set"
@@ -68,7 +69,9 @@ def _people(stack: Stack, shard: Shard) -> Iterable[Parameter]:
 
 
 def input_name(source: RoleInput) -> str:
-    return f"Role{names.logical_id(source.of)}" if source.of else f"ConsumerRoles{names.logical_id(source.secret)}"
+    if source.of:
+        return f"Role{names.logical_id(source.of)}"
+    return f"{names.logical_id(source.kind or 'consumer')}Roles{names.logical_id(source.secret)}"
 
 
 def _inputs(shard: Shard) -> Iterable[Parameter]:
@@ -144,12 +147,10 @@ def _rotation_parameters(stack: Stack, shard: Shard) -> Iterable[Parameter]:
         default=switch,
         allowed=("true", "false"),
     )
-    yield Parameter(
-        "RotationCodeBucket",
-        "Bucket, in this region, that holds the packages of the rotation functions; needed when rotation runs.",
-        default=UNSET,
-    )
-    for function in shard.functions:
+    if shard.own_functions:
+        bucket = "Bucket, in this region, that holds the packages of the rotation functions; needed when rotation runs."
+        yield Parameter("RotationCodeBucket", bucket, default=UNSET)
+    for function in shard.own_functions:
         yield Parameter(
             code_parameter(function),
             f"Object key of the package of {function.rotation.name}; needed when rotation runs.",
@@ -170,6 +171,8 @@ def _rotation_parameters(stack: Stack, shard: Shard) -> Iterable[Parameter]:
         default="",
     )
     yield from _alarm_parameters(stack, shard)
+    if not shard.own_functions:
+        return
     boundary = "Permissions boundary of the roles that this template creates."
     yield Parameter("PermissionsBoundaryArn", boundary, default=stack.environment.boundary)
 

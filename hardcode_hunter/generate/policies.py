@@ -125,6 +125,11 @@ def key_policy(stack: Stack) -> Document:
     homes = {item.home for item in stack.items}
     if Home.SECRETS_MANAGER in homes:
         statements += _secrets_statements(stack)
+    if stack.hosted:  # the roles of AWS's functions have no name known in advance: their IAM policies decide
+        not_people = {"aws:PrincipalArn": Flat((ADMINISTRATORS, DEPLOYERS, ROOT))}
+        named = {"kms:EncryptionContext:SecretARN": _names(stack)}
+        condition = {"ArnNotLike": not_people, "StringEquals": _through("secretsmanager"), "StringLike": named}
+        statements.append(_for_key("WriteByHostedFunctions", ["kms:Decrypt", "kms:GenerateDataKey"], condition))
     if Home.PARAMETER_STORE in homes:
         statements += _parameter_statements(stack)
     return _document(statements)
@@ -224,15 +229,24 @@ def resource_policy(stack: Stack, item: Item) -> Document:
     """Denies to all but the named; grants nothing. Administrators, deployers and the root user can always change it back."""
     rotation = (_rotation_roles(stack),) if stack.serves(item) else ()
     rotating = rotation if item.secret.rotation.name != "none" else ()
+    hosted = _function_arn(stack.hosted_name(item)) if item in stack.hosted else None
     return _document([
-        _deny("ReadValue", ["secretsmanager:GetSecretValue"], (*consumers(item), WRITERS, *rotation)),
-        _deny("WriteValue", ["secretsmanager:PutSecretValue", "secretsmanager:UpdateSecretVersionStage"], (WRITERS, *rotating)),
+        _deny("ReadValue", ["secretsmanager:GetSecretValue"], (*consumers(item), WRITERS, *rotation), hosted),
+        _deny("WriteValue", ["secretsmanager:PutSecretValue", "secretsmanager:UpdateSecretVersionStage"], (WRITERS, *rotating), hosted),
         _deny("ChangeSecret", CHANGE_SECRET, (ADMINISTRATORS, DEPLOYERS, ROOT)),
         _deny("DeleteSecret", ["secretsmanager:DeleteSecret"], (ADMINISTRATORS, ROOT)),
     ])  # fmt: skip
 
 
-def _deny(sid: str, actions: Sequence[str], exempt: tuple[str | One | Text | Many, ...]) -> Document:
+def _function_arn(name: str) -> Text:
+    return Text(("arn:", PARTITION, ":lambda:", REGION, ":", ACCOUNT, f":function:{name}"))
+
+
+def _deny(
+    sid: str, actions: Sequence[str], exempt: tuple[str | One | Text | Many, ...], function: Text | None = None
+) -> Document:
+    """Denies to all but ``exempt`` and, when it is given, the code of ``function``, whatever its role is called (AWS Lambda
+    Developer Guide, "Working with lambda:SourceFunctionArn")."""
     return {
         "Sid": f"{sid}Denied",
         "Effect": "Deny",
@@ -240,7 +254,10 @@ def _deny(sid: str, actions: Sequence[str], exempt: tuple[str | One | Text | Man
         "Action": list(actions),
         "Resource": "*",  # in a resource policy: this secret
         "Condition": {
-            "ArnNotLike": {"aws:PrincipalArn": Flat(exempt)},
+            "ArnNotLike": {
+                "aws:PrincipalArn": Flat(exempt),
+                **({"lambda:SourceFunctionArn": function} if function else {}),
+            },
             "Bool": {"aws:PrincipalIsAWSService": "false"},
         },
     }

@@ -145,11 +145,12 @@ class _CloudFormation:
 
     def _deploy(self, shard: Shard, overrides: Sequence[str]) -> str:
         path = cloudformation.path(self.stack, shard)
+        hosted = " CAPABILITY_AUTO_EXPAND" if any(f.rotation.hosted for f in shard.functions) else ""
         lines = [
             "aws cloudformation deploy",
             f"--stack-name {shell_word(cloudformation.stack_name(self.stack, shard))}",
             f"--template-file {shell_word(path)}",
-            f"--capabilities CAPABILITY_IAM{_aws(self.stack)}",
+            f"--capabilities CAPABILITY_IAM{hosted}{_aws(self.stack)}",
         ]
         if self.sizes.get(path, 0) > cloudformation.INLINE_LIMIT:
             lines.append('--s3-bucket "${TEMPLATE_BUCKET:?a bucket for templates above 51,200 bytes}"')
@@ -167,7 +168,7 @@ class _CloudFormation:
     def package(self) -> str:
         done = []
         for shard in self.stack.shards:
-            for function in shard.functions:
+            for function in shard.own_functions:
                 key = environment_variable(parameters.code_parameter(function))
                 name = function.rotation.name
                 upload = f'aws s3 cp "$build/{name}.zip" "s3://${{ROTATION_CODE_BUCKET:?}}/${key}"{_aws(self.stack)}'
@@ -181,10 +182,9 @@ class _CloudFormation:
         commands = []
         for shard in self.stack.shards:
             if shard.functions:
-                codes = [
-                    _given("RotationCodeBucket"),
-                    *(_given(parameters.code_parameter(f)) for f in shard.functions),
-                ]
+                functions = shard.own_functions
+                codes = [_given(parameters.code_parameter(f)) for f in functions]
+                codes = [_given("RotationCodeBucket"), *codes] if functions else []
                 commands.append(self._deploy(shard, ["EnableRotation=true", *codes]))
         return "\n\n".join(commands)
 

@@ -63,7 +63,13 @@ def _stacks(plan: Plan, enabled: frozenset[str]) -> tuple[Stack, ...]:
         raise UsageError(
             f"migration/plan.yaml: 'infrastructure' is '{plan.infrastructure}'; it can be {' or '.join(BACK_ENDS)}"
         )
-    return wanted.stacks(plan, enabled)
+    found = wanted.stacks(plan, enabled)
+    for item in (i for stack in found for i in stack.hosted if plan.infrastructure == "terraform"):
+        raise UsageError(
+            f"migration/plan.yaml: secret '{item.secret.id}': rotation '{item.secret.rotation.name}' is deployed by CloudFormation"
+            " only; choose 'none', or 'infrastructure: cloudformation'"
+        )
+    return found
 
 
 def _files(plan: Plan, stack: Stack) -> Mapping[str, bytes]:
@@ -75,7 +81,7 @@ def _files(plan: Plan, stack: Stack) -> Mapping[str, bytes]:
         found.update({cloudformation.path(stack, s): cloudformation.template(stack, s).encode() for s in stack.shards})
     else:
         found.update({f"{stack.directory}/{name}": text.encode() for name, text in terraform.files(stack).items()})
-    for rotation in stack.rotations:
+    for rotation in (r for r in stack.rotations if not r.hosted):
         found.update(
             {f"{stack.directory}/rotation/{rotation.name}/{name}": data for name, data in _sources(rotation).items()}
         )

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from hardcode_hunter.generate import names, policies, quoting
 from hardcode_hunter.generate.policies import Flat, Many, One, Text, When
 from hardcode_hunter.generate.quoting import Raw
-from hardcode_hunter.generate.wanted import RUNTIME, Function, Item, RoleInput, Shard, Stack
+from hardcode_hunter.generate.readers import RoleInput
+from hardcode_hunter.generate.wanted import RUNTIME, Function, Item, Shard, Stack
 from hardcode_hunter.model import Home
 
 FILES = ("versions.tf", "variables.tf", "key.tf", "secrets.tf", "consumers.tf", "rotation.tf", "outputs.tf")
@@ -64,7 +65,9 @@ def _people(stack: Stack) -> Iterable[Variable]:
 
 
 def input_name(source: RoleInput) -> str:
-    return f"role_{names.snake(source.of)}" if source.of else f"consumer_roles_{names.snake(source.secret)}"
+    if source.of:
+        return f"role_{names.snake(source.of)}"
+    return f"{names.snake(source.kind or 'consumer')}_roles_{names.snake(source.secret)}"
 
 
 def _role_inputs(stack: Stack) -> tuple[RoleInput, ...]:

@@ -8,9 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from hardcode_hunter.errors import UsageError
-from hardcode_hunter.generate import names
+from hardcode_hunter.generate import names, readers
 from hardcode_hunter.generate.limits import check_environment, check_schedule
-from hardcode_hunter.model import Consumer, Environment, Home, Order, Plan, Secret
+from hardcode_hunter.generate.readers import Principal, RoleInput
+from hardcode_hunter.model import Environment, Home, Order, Plan, Secret
 from hardcode_hunter.plugins import Retriever, Rotation, load
 
 RUNTIME = "python3.14"
@@ -30,30 +31,6 @@ twice (IAM and AWS STS quotas), a CloudFormation template 200 parameters and 500
 _NAME = re.compile(r"[A-Za-z0-9/_+=.@-]{1,512}\Z")  # Secrets Manager, CreateSecret: Name
 _SECRET_ARN = re.compile(r"arn:[a-z-]+:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[A-Za-z0-9/_+=.@-]{1,519}\Z")
 _USER = re.compile(r"[a-z][a-z0-9-]{0,39}\Z")  # ElastiCache, CreateUser: UserId
-_IAM_ARN = re.compile(
-    r"arn:[a-z-]+:iam::(?P<account>[0-9]{12}):(?P<kind>role|user)/(?P<path>[\w+=,.@/-]*/)?(?P<name>[\w+=,.@-]{1,64})\Z",
-    re.ASCII,
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Principal:
-    """A role or user that is known by its ARN."""
-
-    arn: str
-    account: str
-    kind: str  # role | user
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class RoleInput:
-    """A required input: the names of roles that only a person knows. ``of`` is a logical id, or empty when nothing is known."""
-
-    id: str
-    secret: str  # id of the secret, empty when several secrets share the input
-    of: str
-    description: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +78,11 @@ class Shard:
         return next(i for i in self.items if i.id == id)
 
     @property
+    def own_functions(self) -> tuple[Function, ...]:
+        """The functions that this template deploys itself."""
+        return tuple(f for f in self.functions if not f.rotation.hosted)
+
+    @property
     def main(self) -> bool:
         return not self.name
 
@@ -141,6 +123,16 @@ class Stack:
     def reports_failures(self, shard: Shard) -> bool:
         """Whether ``shard`` holds what only one template of the environment may hold: the rule for failed rotations."""
         return bool(shard.functions) and shard is next(s for s in self.shards if s.functions)
+
+    @property
+    def hosted(self) -> tuple[Item, ...]:
+        """The secrets that functions of AWS's own rotate."""
+        names = {f.id for f in self.functions if f.rotation.hosted}
+        return tuple(item for item in self.items if item.function in names)
+
+    def hosted_name(self, item: Item) -> str:
+        """Name of the function that AWS deploys for ``item``: policies can tell it by, whatever its role is called."""
+        return names.slug(f"{self.slug}-{item.id}-rotation", 64)
 
     @property
     def rotations(self) -> tuple[Rotation, ...]:
@@ -315,59 +307,8 @@ def _item(plan: Plan, environment: Environment, secret: Secret) -> Item:
             f"{where}: its name may hold letters, digits and /_+=.@- only, at most 512 of them; change the id or the name template"
         )
     declared = secret.home is Home.SECRETS_MANAGER and plan.order is Order.SHELL_FIRST and not secret.existing
-    principals, inputs = _readers(where, secret)
+    principals, inputs = readers.readers(where, secret)
     return Item(secret, name, declared, arn, principals, inputs)
-
-
-def _readers(where: str, secret: Secret) -> tuple[tuple[Principal, ...], tuple[RoleInput, ...]]:
-    principals: dict[str, Principal] = {}
-    waiting: dict[str, list[Consumer]] = {}
-    for consumer in secret.consumers:
-        if not consumer.role.startswith("arn:"):
-            waiting.setdefault("" if consumer.role in ("", "unknown") else consumer.role, []).append(consumer)
-            continue
-        match = _IAM_ARN.match(consumer.role)
-        if not match:
-            raise UsageError(
-                f"{where}: the consumer at {consumer.path}:{consumer.line} has a role that is no ARN of an IAM role or user"
-            )
-        principals[consumer.role] = Principal(consumer.role, match["account"], match["kind"], match["name"])
-    if not secret.consumers:
-        waiting[""] = []
-    inputs = tuple(_input(secret, of, consumers) for of, consumers in sorted(waiting.items()))
-    return tuple(principals[arn] for arn in sorted(principals)), inputs
-
-
-RUNTIMES = {
-    "lambda": "the execution role of the Lambda function",
-    "ecs": "the task role (for ValueFrom of the container definition: the execution role)",
-    "eks": "the role of the pod identity association",
-    "ec2": "the role of the instance profile",
-    "ci": "the OIDC role of the pipeline",
-    "cloudformation": "the role that deploys the template",
-    "terraform": "the role that applies the configuration",
-}
-
-
-def _input(secret: Secret, of: str, consumers: Sequence[Consumer]) -> RoleInput:
-    if of == "deployer":
-        text = "Names (no ARNs) of the roles that deploy what reads secrets at deployment."
-        return RoleInput(f"role {of}", "", of, text)
-    if of:
-        return RoleInput(
-            f"role {of}", "", of, f"Names (no ARNs) of the roles that '{of}' stands for in the code that reads secrets."
-        )
-    kinds = sorted({RUNTIMES[c.runtime] for c in consumers if c.runtime in RUNTIMES})
-    places = [f"{c.path}:{c.line}" for c in consumers]
-    more = f" and {len(places) - 3} more" if len(places) > 3 else ""
-    read_by = f" Read by {', '.join(places[:3])}{more}." if places else ""
-    hint = f" That is {'; '.join(kinds)}." if kinds else ""
-    return RoleInput(
-        f"unknown {secret.id}",
-        secret.component,
-        "",
-        f"Names (no ARNs) of the roles that read '{secret.id}'.{hint}{read_by}",
-    )
 
 
 def _check_unique(environment: Environment, items: Sequence[Item]) -> None:
