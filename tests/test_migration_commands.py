@@ -137,3 +137,23 @@ def test_without_aws_the_infrastructure_is_there_and_its_deployment_is_told(
     assert [line for line in ran.err.splitlines() if line.startswith("error:")] == [ran.err.splitlines()[-1]]
     assert words in ran.err.splitlines()[-1]
     assert (tree.root / "settings.py").read_text() == SETTINGS
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--application", "my shop"), "--application: it is part of secrets' names"),
+        (("--application", "n" * 300), "--application: it is part of secrets' names"),
+        (("--environment", "../x"), "environment '../x': the name becomes a folder"),
+        (("--account", "12"), "'account' must be 12 digits"),
+        (("--region", "the moon"), "'region' is no AWS region"),
+        (("--retriever", "helpr"), "did you mean 'helper'"),
+    ],
+    ids=["blanks", "length", "folder", "account", "region", "retriever"],
+)
+def test_a_plan_that_could_not_be_deployed_is_not_written(
+    words: tuple[str, ...], said: str, run: Run, tree: Repository
+) -> None:
+    ran = run("plan", "--no-diff", *words, cwd=tree.root)
+    assert ran.status == 2 and said in ran.err
+    assert not (tree.root / "migration/plan.yaml").exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import click
@@ -13,6 +14,7 @@ from hardcode_hunter.cli import _screen
 from hardcode_hunter.cli.scan import progress, report_problems
 from hardcode_hunter.errors import UsageError
 from hardcode_hunter.formats._summary import plural
+from hardcode_hunter.generate import generate
 
 
 @click.command()
@@ -74,6 +76,10 @@ def plan(
 
     Run it again after editing the plan or the code: edits of the plan are kept. Exit status: 0 nothing to do, 1 changes pending, 2 error.
     """
+    if application and not re.fullmatch(r"[A-Za-z0-9/_+=.@-]{1,128}", application):
+        raise UsageError(
+            "--application: it is part of secrets' names and a tag: 1 to 128 letters, digits and /_+=.@- only"
+        )
     root = discover.project_root([path])
     settings = config.load(root, isolated=isolated)
     trees = tuple(os.path.relpath(Path(other).resolve(), root.resolve()) for other in consumers)
@@ -88,6 +94,7 @@ def plan(
         who = migration.adopt_existing(tree, secret, name)
         _screen.say(f"{secret} is served by {name} in {who}; compared in memory, nothing was written there.")
     preview = migration.preview(tree)
+    generate(tree.plan)  # what can't be deployed is refused now, not when it is applied
     planfile.save(root, tree.plan)
     if not no_diff:
         _screen.show_changes(tree, preview.changes, migration.secret_values(migration.live_values(tree)))
