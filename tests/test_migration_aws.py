@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -337,16 +338,18 @@ def test_a_rotated_secret_stands_in_the_way_of_undo(run: Run, shop: Repository) 
 
 # ---------------------------------------------------------------- interrupted
 
-URL = f'import sqlalchemy\n\n\ndef engine():\n    return sqlalchemy.create_engine("postgresql://shop_app:{PASSWORD}@db.internal:5432/shop")\n'
+PAIR = base64.b64encode(f"shop_app:{PASSWORD}".encode()).decode()
+WHOLE = f'import requests\n\n\ndef get():\n    return requests.get("https://api.example.com", headers={{"Authorization": "Basic {PAIR}"}})\n'
+PART = f'import os\n\nimport requests\n\n\ndef get():\n    return requests.get("https://api.example.com", auth=(os.environ["U"], "{PASSWORD}"))\n'
 
 
 def test_a_half_rewritten_secret_is_completed_from_what_is_stored(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first file took user and host with it; what is left in the second must still be told to be the same secret."""
+    """The first file took the user name with it; what is left in the second must still be told to be the same secret."""
     from hardcode_hunter import apply as applying
 
-    shop = tree(tmp_path, "shop", {"a.py": URL, "b.py": URL})
+    shop = tree(tmp_path, "shop", {"a.py": WHOLE, "b.py": PART})
     secret = planned(run, shop.root)
     real = applying._write
 
@@ -358,7 +361,7 @@ def test_a_half_rewritten_secret_is_completed_from_what_is_stored(
     monkeypatch.setattr(applying, "_write", until_b)
     assert run("apply", "--account", ACCOUNT, cwd=shop.root).status == 130
     monkeypatch.setattr(applying, "_write", real)
-    assert PASSWORD not in (shop.root / "a.py").read_text()
+    assert PAIR not in (shop.root / "a.py").read_text()
     assert PASSWORD in (shop.root / "b.py").read_text()
     applied(run, shop.root)
     assert PASSWORD not in (shop.root / "b.py").read_text()
