@@ -10,6 +10,7 @@ import traceback
 import click
 
 from hardcode_hunter import __version__
+from hardcode_hunter.cli._seal import complain, seal
 from hardcode_hunter.errors import HardcodeHunterError
 
 ORDER = ("scan", "plan", "apply", "store", "status", "verify", "rotate", "undo", "report", "rules", "baseline")
@@ -55,31 +56,29 @@ def _place(error: BaseException) -> str:
 
 def main() -> None:
     """Entry point. The one place where errors become messages and exit statuses."""
+    seal()
     try:
         status = commands.main(prog_name="hardcode-hunter", standalone_mode=False)
     except HardcodeHunterError as error:
-        click.echo(f"error: {error}", err=True)
+        complain(f"error: {error}")
         status = error.exit_code
     except click.ClickException as error:
         if isinstance(error, click.exceptions.NoArgsIsHelpError):
             error.show()
         else:
             context = getattr(error, "ctx", None)
-            click.echo(
-                f"error: {error.format_message()} (see {context.command_path if context else 'hardcode-hunter'} --help)",
-                err=True,
-            )
+            command = context.command_path if context else "hardcode-hunter"
+            complain(f"error: {error.format_message()} (see {command} --help)")
         status = 2
     except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted; nothing was left half written", err=True)
+        complain("interrupted; nothing was left half written")
         status = 130
     except BrokenPipeError:
         status = 141
     except Exception as error:
         # the message of a foreign exception can quote what it choked on: say where it happened instead
-        click.echo(
-            f"error: {type(error).__name__} at {_place(error)}; this is a defect of hardcode-hunter, please report it",
-            err=True,
+        complain(
+            f"error: {type(error).__name__} at {_place(error)}; this is a defect of hardcode-hunter, please report it"
         )
         status = 2
     sys.exit(status if isinstance(status, int) else 0)

@@ -1,0 +1,34 @@
+"""What a process that holds credentials must not leave behind when something goes wrong in it: core dumps, tracebacks, raw control bytes."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from types import TracebackType
+
+import click
+
+
+def seal() -> None:
+    """No core dump, and no way for an exception's text, which can quote a value, to be printed by the interpreter."""
+    try:
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+    except (ImportError, ValueError, OSError):
+        pass  # a system without that limit, or one that is tighter already
+    sys.excepthook = _uncaught
+    sys.unraisablehook = lambda raised: _uncaught(raised.exc_type, raised.exc_value, None)
+    threading.excepthook = lambda raised: _uncaught(raised.exc_type, raised.exc_value, None)
+
+
+def _uncaught(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
+    complain(f"error: {kind.__name__}; this is a defect of hardcode-hunter, please report it")
+
+
+def complain(text: str) -> None:
+    """``text`` on stderr, line by line, with whatever control character a name brought along escaped."""
+    from hardcode_hunter.formats._summary import printable
+
+    for line in text.split("\n"):
+        click.echo(printable(line.expandtabs(4)), err=True)
