@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: test demo check lint types layers unit wheel bench clean
+.PHONY: test demo check lint types layers unit wheel bench checkov clean
 
 # everything that .ci/run runs
 test: check unit
@@ -26,6 +26,11 @@ unit: $(VENV)/.ready
 # the main job on the bundled legacy application, with an embedded AWS and a real PostgreSQL
 demo: $(VENV)/.ready
 	$(BIN)/python -m tests.demo
+
+# checkov over what is generated; outside of `test`, for it needs an environment of its own (300 MB)
+checkov: $(VENV)/.ready
+	$(BIN)/python -m tests.downloads checkov
+	$(BIN)/python -m pytest -q tests/test_generate_checkov.py
 
 bench: $(VENV)/.ready
 	$(BIN)/python -m benchmarks $(CORPUS)

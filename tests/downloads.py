@@ -1,13 +1,15 @@
 """What the tests use and no requirement file can name, fetched once when the environment is set up: the tests only look into the cache.
 
-``python -m tests.downloads`` fetches what is missing, says what could not be had, and ends well all the same: a test whose part is
+``python -m tests.downloads`` fetches what is missing (``python -m tests.downloads checkov`` that linter alone, which is large), says what could not be had, and ends well all the same: a test whose part is
 absent is skipped, and says so.
 """
 
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
+import venv
 from pathlib import Path
 
 from tests.embedded import Absent
@@ -22,7 +24,29 @@ def cache(name: str) -> Path:
     return Path(whole) / name
 
 
+CHECKOV = "3.3.30"
+
+
+def checkov() -> Path:
+    """The checkov command; it may not exist."""
+    return cache("checkov") / CHECKOV / "bin" / "checkov"
+
+
+def fetch_checkov() -> None:
+    """Puts checkov into an environment of its own: it pins boto3, networkx and others that the product needs newer."""
+    if checkov().exists():
+        return
+    home = checkov().parents[1]
+    venv.create(home, with_pip=True)
+    command = [str(home / "bin" / "python"), "-m", "pip", "--quiet", "install", f"checkov=={CHECKOV}"]
+    if subprocess.run(command, capture_output=True, timeout=900, check=False).returncode:
+        raise Absent(f"pip could not install checkov=={CHECKOV}")
+
+
 def main() -> None:
+    if sys.argv[1:] == ["checkov"]:
+        fetch_checkov()
+        return
     from tests.embedded import mariadb
     from tests.terraform_provider import runner
 
