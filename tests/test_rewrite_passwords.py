@@ -130,12 +130,19 @@ def test_every_connection_survives_every_password(server: EmbeddedPostgres, monk
     )
 
 
-def test_an_engine_survives_every_password(server: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Made once, at import, with a pool: each new connection reads the password, and the URL holds none."""
+URL = 'create_engine(f"postgresql+psycopg2://shop_app:hunter-orders-2019@{HOST}:{PORT}/postgres")'
+ENGINES = {"at import": f"engine = {URL}\n", "in a function": f"def made():\n    return {URL}\nengine = made()\n"}
+
+
+@pytest.mark.parametrize("place", ENGINES)
+def test_an_engine_survives_every_password(
+    place: str, server: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Made once, with a pool: each new connection reads the password, and the URL holds none."""
     pytest.importorskip("sqlalchemy", reason="SQLAlchemy is not installed, so that its engines are not run")
     program = _rewritten(
         "from sqlalchemy import create_engine, text\n"
-        'engine = create_engine(f"postgresql+psycopg2://shop_app:hunter-orders-2019@{HOST}:{PORT}/postgres")\n'
+        f"{ENGINES[place]}"
         "def connect():\n"
         "    with engine.connect() as connection:\n"
         "        return connection.execute(text('SELECT current_user')).scalar()\n"

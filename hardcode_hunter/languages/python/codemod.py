@@ -219,7 +219,7 @@ def _made(job: _Job, operations: Sequence[Operation]) -> _Result:
     limit = min((o.statement for o in operations if o.imports or definition), default=0)
     gone = tuple(number for operation in operations for number in operation.gone)
     planned = imports.insertions(tree, needed, definition, limit, gone) if needed or definition else []
-    planned += [item for operation in operations for item in operation.inserts]
+    planned = imports.merged([*planned, *(item for operation in operations for item in operation.inserts)])
     changes = [change for operation in operations for change in operation.changes]
     try:
         module = imports.inserted(tree.module.visit(Applying(tree, changes)), planned, gone)

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import libcst as cst
 
-from hardcode_hunter.languages.python.operations import Insertion, Operation, Splice, Swap, Touch
+from hardcode_hunter.languages.python.operations import Import, Insertion, Operation, Reading, Splice, Swap, Touch
 from hardcode_hunter.languages.python.reasons import Unchanged
 from hardcode_hunter.languages.python.shapes_code import part, without
 from hardcode_hunter.languages.python.strings import dedented, pieces, value
@@ -27,62 +27,150 @@ _DRIVERS = re.compile(
     r"|oracle\+(?:cx_oracle|oracledb))://"
 )
 """Dialects whose driver takes the keyword ``password``."""
+_ARGUMENTS = {"password": "password", "username": "user"}
+"""Role → the driver's argument."""
 _OWN_WAY = frozenset({"creator", "async_creator", "connect_args", "pool"})
 """Arguments with which a program makes its connections itself."""
 
 
 def plan(bench: Workbench, place: Place, rows: Sequence[Replacement]) -> Operation | None:
-    """``engine = create_engine("…user:password@…")`` with the password read per connection; ``None`` when it is no such statement."""
-    row = rows[0]
-    if row.shape is not Shape.URL or len(rows) != 1 or (row.part or row.key) != "password" or len(place.ancestors) != 5:
+    """``create_engine("…user:password@…")`` with the password read per connection; ``None`` when it is no such call.
+
+    An engine that a statement of the module makes gets a listener below it; one that a function makes goes through a new function.
+    """
+    roles = {row.part or row.key for row in rows}
+    if rows[0].shape is not Shape.URL or "password" not in roles or not roles <= _ARGUMENTS.keys():
         return None
-    argument, call, assignment, line, module = place.ancestors
-    if not (isinstance(argument, cst.Arg) and isinstance(call, cst.Call) and isinstance(assignment, cst.Assign)):
+    if len(place.ancestors) < 3 or not isinstance(place.parent, cst.Arg):
         return None
-    if not (isinstance(line, cst.SimpleStatementLine) and len(line.body) == 1 and isinstance(module, cst.Module)):
+    argument, call = place.ancestors[:2]
+    if not isinstance(call, cst.Call) or bench.callee(call) not in CALLS or call.args[0] is not argument:
         return None
-    target = assignment.targets[0].target
     given = {a.keyword.value for a in call.args if a.keyword is not None}
-    if bench.callee(call) not in CALLS or len(assignment.targets) != 1 or not isinstance(target, cst.Name):
-        return None
-    if call.args[0] is not argument or any(a.star for a in call.args) or given & _OWN_WAY:
-        return None
     literal = pieces(place.node, bench.tree)
-    if literal is None or not _DRIVERS.match(value(literal)) or place.statement + 1 >= len(module.body):
+    if any(a.star for a in call.args) or given & _OWN_WAY or literal is None or not _DRIVERS.match(value(literal)):
         return None
-    return _listening(bench, place, row, target.value)
+    engine = _assigned(place)
+    if engine and place.statement + 1 < len(bench.tree.module.body):
+        return _listening(bench, place, rows, engine)
+    span = bench.tree.span(call)
+    if place.in_function and place.statement and "#" not in bench.tree.layout.text[span.start : span.end]:
+        return _wrapped(bench, place, rows, call)
+    return None
 
 
-def _listening(bench: Workbench, place: Place, row: Replacement, engine: str) -> Operation:
+def _assigned(place: Place) -> str:
+    """The name that a statement of the module gives to the engine; empty where it is made elsewhere."""
+    if len(place.ancestors) != 5:
+        return ""
+    _, _, assignment, line, module = place.ancestors
+    if not isinstance(assignment, cst.Assign) or len(assignment.targets) != 1 or not isinstance(module, cst.Module):
+        return ""
+    if not isinstance(line, cst.SimpleStatementLine) or len(line.body) != 1:
+        return ""
+    target = assignment.targets[0].target
+    return target.value if isinstance(target, cst.Name) else ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Moved:
+    """The URL without its credential, and the reads as lines of a ``do_connect`` listener."""
+
+    code: str
+    parse: str
+    swap: Swap
+    lines: tuple[str, ...]
+    event: str
+    imports: tuple[Import, ...]
+
+
+def _moved(bench: Workbench, place: Place, rows: Sequence[Replacement]) -> _Moved:
     literal = pieces(place.node, bench.tree)
     assert literal is not None
     text = value(literal)
+    roles = [row.part or row.key for row in rows]
     found = part(Shape.URL, text, "password")
     if text[found.start - 1] != ":":
         raise Unchanged("no-such-part", part="password")
     span = Span(found.start - 1, found.end)
+    if "username" in roles:
+        span = Span(part(Shape.URL, text, "username").start, found.end + 1)  # with the @
     code = without(literal, [span])
-    code, change = bench.expression(code, place, parse=without(dedented(literal, ""), [span]))
-    reading, imports = bench.reading(replace(row, evaluated=Evaluated.CALL, callee="sqlalchemy.create_engine"), place)
+    imports: list[Import] = []
+    reads: list[tuple[Reading, str]] = []
+    lines: list[str] = []
+    for row, role in zip(rows, roles, strict=True):
+        called = replace(row, evaluated=Evaluated.CALL, callee="sqlalchemy.create_engine")
+        reading, needed = bench.reading(called, place)
+        imports += needed
+        reads.append((reading, role))
+        lines.append(f'keywords["{_ARGUMENTS[role]}"] = {reading.text}')
     event, missing = bench.names.bind("sqlalchemy", "event", place.span.start, place.in_function)
-    listener = bench.names.free("read_password")
-    bench.names.chosen["", listener] = listener
-    following = bench.tree.module.body[place.statement + 1]
-    blank = next((n for n, above in enumerate(following.leading_lines) if above.comment), len(following.leading_lines))
-    definition = (
-        f'\n\n@{event}.listens_for({engine}, "do_connect")\n'
-        f"def {listener}(dialect, connection_record, arguments, keywords):\n"
-        f'    keywords["password"] = {reading.text}\n'
-    )
-    inserted = definition + "\n" * max(0, 2 - blank)
+    imports += [missing] if missing else []
+    swap = Swap(bench.tree.code(place.node), code, Shape.URL, tuple(reads), moved=True)
+    parse = without(dedented(literal, bench.tree.indent(place)), [span])
+    return _Moved(code, parse, swap, tuple(lines), event, tuple(imports))
+
+
+def _listening(bench: Workbench, place: Place, rows: Sequence[Replacement], engine: str) -> Operation:
+    moved = _moved(bench, place, rows)
+    code, change = bench.expression(moved.code, place, parse=moved.parse)
+    listener = _new_name(bench, "_read_password")
+    definition = _listener(moved, listener, engine, "")
     return Operation(
-        findings=(row.finding,),
+        findings=tuple(row.finding for row in rows),
         splices=(Splice(place.span, code, Touch.VALUE),),
         changes=((place.node, change),),
         statement=place.statement,
-        swaps=(Swap(bench.tree.code(place.node), code, Shape.URL, ((reading, "password"),), moved=True),),
-        imports=(*imports, *((missing,) if missing else ())),
-        inserts=(
-            Insertion(place.statement + 1, len(bench.tree.module.header), inserted.replace("\n", bench.tree.newline)),
-        ),
+        swaps=(moved.swap,),
+        imports=moved.imports,
+        inserts=(_inserted(bench, place.statement + 1, f"\n\n{definition}"),),
     )
+
+
+def _wrapped(bench: Workbench, place: Place, rows: Sequence[Replacement], call: cst.Call) -> Operation:
+    """``create_engine(…)`` → ``_with_current_password(create_engine(…))``, the function standing above the statement of the module."""
+    moved = _moved(bench, place, rows)
+    code, change = bench.expression(moved.code, place, parse=moved.parse)
+    wrapper = _new_name(bench, "_with_current_password")
+    span, text = bench.tree.span(call), bench.tree.layout.text
+    made = f"{wrapper}({text[span.start : place.span.start]}{code}{text[place.span.end : span.end]})"
+    definition = f"def {wrapper}(engine):\n{_listener(moved, 'read_password', 'engine', '    ')}\n    return engine\n"
+
+    def wrap(old: cst.Call) -> cst.Call:
+        inner = cst.Arg(old.with_changes(lpar=(), rpar=()))
+        return cst.Call(cst.Name(wrapper), [inner], lpar=old.lpar, rpar=old.rpar)
+
+    return Operation(
+        findings=tuple(row.finding for row in rows),
+        splices=(Splice(span, made, Touch.VALUE),),
+        changes=((place.node, change), (call, wrap)),
+        statement=place.statement,
+        swaps=(moved.swap,),
+        imports=moved.imports,
+        inserts=(_inserted(bench, place.statement, f"\n\n{definition}"),),
+    )
+
+
+def _listener(moved: _Moved, name: str, engine: str, indent: str) -> str:
+    lines = (
+        f'@{moved.event}.listens_for({engine}, "do_connect")',
+        f"def {name}(dialect, connection_record, arguments, keywords):",
+        *(f"    {line}" for line in moved.lines),
+    )
+    return "".join(f"{indent}{line}\n" for line in lines)
+
+
+def _new_name(bench: Workbench, wanted: str) -> str:
+    name = bench.names.free(wanted)
+    bench.names.chosen["", name] = name
+    return name
+
+
+def _inserted(bench: Workbench, index: int, text: str) -> Insertion:
+    """The definition before statement ``index``, with two empty lines between them."""
+    module = bench.tree.module
+    above = module.body[index].leading_lines
+    blank = next((n for n, line in enumerate(above) if line.comment), len(above))
+    padded = text + "\n" * max(0, 2 - blank)
+    return Insertion(index, len(module.header), padded.replace("\n", bench.tree.newline))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import libcst as cst
 
@@ -226,6 +226,15 @@ def _imports_standard(statement: cst.CSTNode | None) -> bool:
 
 
 # ---------------------------------------------------------------- making it so
+
+
+def merged(planned: Iterable[Insertion]) -> list[Insertion]:
+    """One insertion at each place, in the order of the file; imports come before what uses them."""
+    found: dict[int, Insertion] = {}
+    for item in planned:
+        above = found.get(item.index)
+        found[item.index] = replace(above, text=above.text + item.text) if above else item
+    return [found[index] for index in sorted(found)]
 
 
 def splices(tree: Tree, planned: Sequence[Insertion]) -> list[Splice]:

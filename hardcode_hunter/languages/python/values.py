@@ -80,7 +80,8 @@ def _partial(old: Value, new: ast.expr, swap: Swap) -> None:
         _gone(parts[role].value, marked, skeleton)
     if swap.shape is Shape.URL and swap.moved:
         gone = parts["password"]
-        if _printed(result, swap) != text[: gone.start - 1] + text[gone.end :]:
+        start, end = (parts["username"].start, gone.end + 1) if "username" in roles else (gone.start - 1, gone.end)
+        if _printed(result, swap) != text[:start] + text[end:]:
             raise Unchanged("proof-value")
     elif swap.shape is Shape.URL:
         _same_outside(text, _printed(result, swap), swap.shape)
