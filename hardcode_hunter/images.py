@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +30,7 @@ DIFF = (
     "--no-color",
     "--ignore-submodules=all",
 )
-_HUNK = re.compile(rb"@@ -\d+(?:,\d+)? \+(\d+)(?:,(\d+))? @@")
+_HUNK = re.compile(rb"@@ -\d+(?:,\d+)? \+(\d+)(?:,\d+)? @@")
 _INDEX = re.compile(rb"index ([0-9a-f]{40,64})\.\.([0-9a-f]{40,64})")
 _LINK, _MODULE = b"120000", b"160000"
 
@@ -166,7 +167,7 @@ class Changes:
         if image.mode == _LINK:
             self.walk.skipped["symbolic link"] += 1
             return None
-        data = self.git.blob(image.blob)
+        data = self.git.blob(image.blob, SIZE_LIMIT)
         if isinstance(data, int):
             self.walk.skipped[f"larger than {SIZE_LIMIT // (1024 * 1024)} MiB"] += 1
             return None
@@ -298,15 +299,41 @@ def _split(out: bytes) -> tuple[list[_Entry], bytes]:
 
 
 def _hunks(patch: bytes) -> dict[tuple[bytes, bytes], Lines]:
-    found: dict[tuple[bytes, bytes], dict[tuple[int, int], None]] = {}
-    current: dict[tuple[int, int], None] = {}
+    """New lines by the pair of blobs. A line that a hunk removes and adds again is not new, whatever its ends are: it was indented, or
+    another follows the last one now.
+    """
+    found: dict[tuple[bytes, bytes], dict[int, None]] = {}
+    whole: set[tuple[bytes, bytes]] = set()
+    pair = (b"", b"")
+    gone: Counter[bytes] = Counter()
+    at = 0
     for row in patch.split(b"\n"):  # content lines begin with "+", "-" or "\", so that none is taken for a header
         if row.startswith(b"index ") and (match := _INDEX.match(row)):
-            current = found.setdefault((match.group(1), match.group(2)), {})
+            pair, at = (match.group(1), match.group(2)), 0
+            found.setdefault(pair, {})
         elif row.startswith(b"@@ ") and (match := _HUNK.match(row)):
-            first, count = int(match.group(1)), int(match.group(2) or 1)
-            if count:
-                current[first, first + count - 1] = None
+            at, gone = int(match.group(1)), Counter()
+        elif row.startswith(b"diff --git "):
+            at = 0
+        elif at and row.startswith(b"-"):
+            gone[row[1:].strip()] += 1
+        elif at and row.startswith(b"+"):
+            text = row[1:].strip()
+            if gone[text] > 0:
+                gone[text] -= 1
+            else:
+                found[pair][at] = None
+            at += 1
         elif row.startswith(b"Binary files "):
-            current.update(dict.fromkeys(ALL))
-    return {pair: tuple(lines) for pair, lines in found.items()}
+            whole.add(pair)
+    return {key: ALL if key in whole else _ranges(sorted(lines)) for key, lines in found.items()}
+
+
+def _ranges(lines: Sequence[int]) -> Lines:
+    rows: list[tuple[int, int]] = []
+    for line in lines:
+        if rows and rows[-1][1] == line - 1:
+            rows[-1] = (rows[-1][0], line)
+        else:
+            rows.append((line, line))
+    return tuple(rows)

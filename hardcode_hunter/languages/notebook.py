@@ -1,4 +1,5 @@
-"""Jupyter notebooks: the code cells are one Python module, whose positions lead into the JSON file. Reported, not rewritten.
+"""Jupyter notebooks: the code cells are one Python module, whose positions lead into the JSON file. Other cells and what cells printed are
+read as text; images and other encoded outputs are not. Reported, not rewritten.
 
 Format: https://nbformat.readthedocs.io/en/latest/format_description.html (version 4, and 3 with its ``worksheets``).
 """
@@ -27,10 +28,15 @@ _SHELL = re.compile(r"[ \t]*[%!?]|[ \t]*[\w.,\[\] ]{1,100}=[ \t]*[%!]|[^#\"']*\?
 _PYTHON_MAGIC = re.compile(r"\s*%%(?:time|timeit|capture|prun|python3?)\b")
 
 
+PRINTED = frozenset({"text", "text/plain", "text/markdown", "text/html", "traceback", "evalue"})
+"""Keys of an output under which text stands; images and other encoded data stand under their own media types."""
+
+
 @dataclass(slots=True)
 class _Cell:
     kind: str = ""
     strings: list[tuple[int, int]] = field(default_factory=list)  # JSON strings of its source, quotes included
+    printed: list[tuple[int, int]] = field(default_factory=list)  # and of the texts that it put out
 
 
 class CellPositions(Positions):
@@ -85,43 +91,45 @@ def candidates(source: Source, hits: Hits = None) -> Extraction:
         return Extraction()
     try:
         json.loads(source.data)
-        positions = CellPositions(source.data, _code_cells(source.data))
+        cells = _cells(source.data)
+        code = [cell for cell in cells if cell.kind == "code" and cell.strings]
+        positions = CellPositions(source.data, code)
         found = read(positions, positions.parse(), source.path, "notebook", hits)
     except Unreadable as error:
         return as_text(source, hits, 0, error.reason)
     except (ValueError, RecursionError, MemoryError):
         return as_text(source, hits, 0, "not a notebook that can be read as JSON")
-    if not positions.refused:
+    prose = [span for cell in cells for span in (*(cell.strings if cell.kind != "code" else ()), *cell.printed)]
+    if not positions.refused and not prose:
         return found
-    refused = _refused(source, hits, positions.refused)
-    return Extraction((*found.candidates, *refused.candidates), found.references, (*found.problems, *refused.problems))
+    others = _as_text(source, hits, positions.refused, prose)
+    return Extraction((*found.candidates, *others.candidates), found.references, (*found.problems, *others.problems))
 
 
-def _refused(source: Source, hits: Hits, ranges: list[tuple[int, int]]) -> Extraction:
-    """What the text rules find in cells that are no Python."""
+def _as_text(source: Source, hits: Hits, refused: list[tuple[int, int]], prose: list[tuple[int, int]]) -> Extraction:
+    """What the text rules find in cells that are no Python, which are problems, and in JSON strings that were never meant to be any."""
     gather = Gather(replace(source, language="text"), hits, Evaluated.IMPORT)
-    for start, end in ranges:
+    for start, end in sorted((*refused, *prose)):
+        taken: list[tuple[int, int]] = []
         for row in text.assignments(source.data, start + 1, end - 1, bare=False):
-            value = row.value(source.data)
-            gather.add(
-                Found(
-                    row.start,
-                    row.end,
-                    value,
-                    row.name,
-                    f"text/{row.name}",
-                    row.extent,
-                    LiteralType.TEXT,
-                    Position.TEXT,
-                    f"block@{start}",
-                )
-            )
+            taken.append((row.start, row.end))
+            gather.add(_found(start, row.start, row.end, row.value(source.data), row.name, row.extent))
+        for first, last in text.loose(source.data, start + 1, end - 1):
+            if not any(first < b and a < last for a, b in taken):
+                value = source.data[first:last].decode("utf-8", "replace")
+                gather.add(_found(start, first, last, value, "", first))
+    for start, _ in refused:
         gather.problem(start, "a cell is not valid Python 3; text rules were used")
     return gather.extraction()
 
 
-def _code_cells(data: bytes) -> list[_Cell]:
-    """The code cells in their order, by a walk over the tokens of the JSON text, which is known to be well formed."""
+def _found(block: int, start: int, end: int, value: str, name: str, extent: int) -> Found:
+    symbol = f"text/{name}" if name else "text"
+    return Found(start, end, value, name, symbol, extent, LiteralType.TEXT, Position.TEXT, f"block@{block}")
+
+
+def _cells(data: bytes) -> list[_Cell]:
+    """The cells in their order, by a walk over the tokens of the JSON text, which is known to be well formed."""
     cells: list[_Cell] = []
     containers: list[
         list[str]
@@ -144,10 +152,15 @@ def _code_cells(data: bytes) -> list[_Cell]:
             expects_key = False
         elif token[:1] == b'"' and cells:
             _member(cells[-1], containers, match.span(), token)
-    return [cell for cell in cells if cell.kind == "code" and cell.strings]
+    return cells
 
 
 def _member(cell: _Cell, containers: list[list[str]], span: tuple[int, int], token: bytes) -> None:
+    keys = [key for kind, key in containers if kind == "{"]
+    if "outputs" in keys:
+        if keys[-1] in PRINTED:
+            cell.printed.append(span)
+        return
     inside_list = containers[-1][0] == "["
     owner = containers[-2:-1] if inside_list else containers[-1:]
     depth = len(containers) - inside_list
