@@ -10,7 +10,7 @@ import traceback
 import click
 
 from hardcode_hunter import __version__
-from hardcode_hunter.cli._seal import complain, seal
+from hardcode_hunter.cli._seal import complain, sealed
 from hardcode_hunter.errors import HardcodeHunterError
 
 ORDER = ("scan", "plan", "apply", "store", "status", "verify", "rotate", "undo", "report", "rules", "baseline")
@@ -55,8 +55,14 @@ def _place(error: BaseException) -> str:
 
 
 def main() -> None:
-    """Entry point. The one place where errors become messages and exit statuses."""
-    seal()
+    """Entry point."""
+    with sealed():
+        status = _run()
+    sys.exit(status)
+
+
+def _run() -> int:
+    """The exit status. The one place where errors become messages and statuses."""
     try:
         status = commands.main(prog_name="hardcode-hunter", standalone_mode=False)
     except HardcodeHunterError as error:
@@ -81,4 +87,4 @@ def main() -> None:
             f"error: {type(error).__name__} at {_place(error)}; this is a defect of hardcode-hunter, please report it"
         )
         status = 2
-    sys.exit(status if isinstance(status, int) else 0)
+    return status if isinstance(status, int) else 0
