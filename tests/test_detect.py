@@ -82,7 +82,7 @@ FILTERS: list[tuple[Callable[[str], bool], list[str], list[str]]] = [
     (filters.said_nothing, ["None", "null", "n/a"], ["tide", "basic"]),
     (filters.identifier, ["settings.PASSWORD", "get_secret()", "user_password", "authToken", "X-Auth-Token", "os.environ", "V1001_TODAY_MUSIC", "app.config['X']"], ["tide9!", "Zx91-kT7q_pLw3sV", "dGbpoJdqNuMlGDECgO", "a1b2c3d4e5f6"]),
     (filters.prose, ["Enter your password", "Password is required", "This is the secret of the sea.", "请输入密码", "Updated.", "Invalid token"], ["open sesame", "correct horse battery staple", "tide", "Password!", "wat? lol no", "Grey Heron 47"]),
-    (filters.path, ["/run/secrets/db", "./key.pem", "../a/b", "~/.ssh/id_rsa", "C:\\keys\\a", "Software\\Shop\\Key", "id_rsa.pub", "client_secret.json", "/etc/ssl/private"], ["wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "a/b9!", "tide", "p@ss/word"]),
+    (filters.path, ["/run/secrets/db", "./key.pem", "../a/b", "~/.ssh/id_rsa", "C:\\keys\\a", "Software\\Shop\\Key", "id_rsa.pub", "client_secret.json", "/etc/ssl/private"], ["wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "a/b9!", "tide", "p@ss/word", "harbour\\light-9", "a\\b"]),
     (filters.plain_url, ["https://x.internal/a", "redis://h:1", "db.harbour.internal", "someone@example.com", "mailto://x", "sub.domain.co.uk:443"], ["tide", "a.b", "p@ssword", "x:y"]),
     (filters.hashed, ["$2b$12$abcdefghijklmnopqrstuv", "pbkdf2:sha256:1$a$b", "pbkdf2_sha256$1$a$b", "{SSHA}abc=", "sha512-" + "a" * 40 + "==", "$argon2id$v=19$x", "ssh-rsa AAAAB3Nza", "-----BEGIN CERTIFICATE-----\nMII", "SCRAM-SHA-256$4096:a"], ["2b12", "sha", "tide", "-----BEGIN RSA PRIVATE KEY-----\nMII", "$ecret9!"]),
     (filters.format_string, ["%s", "{}", "{name}", "{0:>3}", "%(x)s", "a\x00b", "%.2f"], ["100%", "tide", "{", "a{b", "50% off"]),
@@ -176,6 +176,8 @@ def test_filters_end_on_long_values(function: Callable[[str], bool]) -> None:
         ('app.config["SECRET_KEY"] = "aaaaaaa"', "framework-secret-key", "high"),
         ('PASSWORDS = ["television", "radio", "tide"]', "generic-password", "low"),
         ('password = "changeme"', "generic-password", "low"),
+        ('PASSWORDS = {"prod": "harbour-light-9"}', "generic-password", "high"),
+        ('API_KEY = {"staging": "Zx91-kT7q_pLw3sV"}', "generic-api-key", "high"),
         ('MYSQL_PASSWORD = "password"', "mysql-password", "medium"),
     ],
 )
