@@ -176,8 +176,6 @@ def test_filters_end_on_long_values(function: Callable[[str], bool]) -> None:
         ('app.config["SECRET_KEY"] = "aaaaaaa"', "framework-secret-key", "high"),
         ('PASSWORDS = ["television", "radio", "tide"]', "generic-password", "low"),
         ('password = "changeme"', "generic-password", "low"),
-        ('PASSWORDS = {"prod": "harbour-light-9"}', "generic-password", "high"),
-        ('API_KEY = {"staging": "Zx91-kT7q_pLw3sV"}', "generic-api-key", "high"),
         ('MYSQL_PASSWORD = "password"', "mysql-password", "medium"),
     ],
 )

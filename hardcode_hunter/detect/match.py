@@ -306,7 +306,6 @@ def named(candidate: Candidate, rules: RuleSet) -> Rule | None:
 
 _PLACES = frozenset(
     ["value", "default", "text", "string", "data", "content", "plain", "literal", "defaultvalue", "default_value"]
-    + ["prod", "production", "live", "stage", "staging", "preprod", "qa", "uat", "dev", "development"]
 )
 
 
