@@ -38,7 +38,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.fixture
-def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def kept_in_memory(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A Secrets Manager and a Parameter Store with the secrets of :data:`ACCESSES`; gives the former's client."""
     for name in ("AWS_PROFILE", "SECRETS_ENVIRONMENT", "SECRETS_LOCAL_FILE", *INSIDE):
         monkeypatch.delenv(name, raising=False)

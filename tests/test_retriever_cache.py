@@ -39,15 +39,15 @@ def together(count: int, work: Callable[[], Any]) -> list[Any]:
 # ---------------------------------------------------------------- the cache
 
 
-def test_sixteen_threads_one_call(aws: Any, helper: ModuleType, calls: list[str]) -> None:
+def test_sixteen_threads_one_call(kept_in_memory: Any, helper: ModuleType, calls: list[str]) -> None:
     results = together(16, lambda: [helper.get_secret("shop-db", "password") for _ in range(50)])
     assert {value for row in results for value in row} == {OLD}
     assert calls == ["GetSecretValue"]
 
 
-def test_cached_until_it_expires(aws: Any, helper: ModuleType, calls: list[str], clock: Clock) -> None:
+def test_cached_until_it_expires(kept_in_memory: Any, helper: ModuleType, calls: list[str], clock: Clock) -> None:
     assert helper.get_secret("shop-db", "password") == OLD
-    rotate(aws)
+    rotate(kept_in_memory)
     clock.now += helper.TTL * 0.89
     assert helper.get_secret("shop-db", "password") == OLD
     clock.now += helper.TTL * 0.22
@@ -55,28 +55,28 @@ def test_cached_until_it_expires(aws: Any, helper: ModuleType, calls: list[str],
     assert calls.count("GetSecretValue") == 2
 
 
-def test_refresh_forgets(aws: Any, helper: ModuleType) -> None:
+def test_refresh_forgets(kept_in_memory: Any, helper: ModuleType) -> None:
     assert helper.get_secret("shop-db", "password") == OLD
-    rotate(aws)
+    rotate(kept_in_memory)
     helper.refresh("shop-db")
     assert helper.get_secret("shop-db", "password") == NEW
 
 
-def test_fresh_sees_a_rotation_at_once(aws: Any, helper: ModuleType, clock: Clock) -> None:
+def test_fresh_sees_a_rotation_at_once(kept_in_memory: Any, helper: ModuleType, clock: Clock) -> None:
     for password in ("first", "second", "third"):
-        rotate(aws, password)
+        rotate(kept_in_memory, password)
         clock.now += 0.001
         assert helper.get_secret("shop-db", "password", fresh=True) == password
         assert helper.get_secret("shop-db", "username") == "shop_app"
 
 
-def test_fresh_reads_share_a_read_that_began_after_them(aws: Any, helper: ModuleType, calls: list[str]) -> None:
+def test_fresh_reads_share_a_read_that_began_after_them(kept_in_memory: Any, helper: ModuleType, calls: list[str]) -> None:
     """The clock stands still, so that every read begins no later than the one call that serves all."""
     assert set(together(16, lambda: helper.get_secret("shop-db", "password", fresh=True))) == {OLD}
     assert calls == ["GetSecretValue"]
 
 
-def test_fork(aws: Any, helper: ModuleType) -> None:
+def test_fork(kept_in_memory: Any, helper: ModuleType) -> None:
     """A child reads although a thread of the parent held the lock at the fork."""
     if not hasattr(os, "fork"):
         pytest.skip("this system has no fork")
@@ -110,7 +110,7 @@ class Unplugged:
 
 
 def test_outage_serves_the_old_value_for_a_while(
-    aws: Any, helper: ModuleType, clock: Clock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    kept_in_memory: Any, helper: ModuleType, clock: Clock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert helper.get_secret("shop-db", "password") == OLD
     unplugged = Unplugged(monkeypatch)
@@ -128,7 +128,7 @@ def test_outage_serves_the_old_value_for_a_while(
         helper.get_secret("shop-db", "password")
 
 
-def test_outage_with_nothing_cached(aws: Any, helper: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_outage_with_nothing_cached(kept_in_memory: Any, helper: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     Unplugged(monkeypatch)
     with pytest.raises(helper.SecretError, match=r"shop-db \(production/shop/shop-db\) can't be read"):
         helper.get_secret("shop-db", "password")
@@ -155,7 +155,7 @@ def _refused(error: Exception) -> bool:
     return isinstance(error, PermissionError)
 
 
-def test_rotation_is_survived(aws: Any, helper: ModuleType, clock: Clock) -> None:
+def test_rotation_is_survived(kept_in_memory: Any, helper: ModuleType, clock: Clock) -> None:
     database = Database(OLD)
 
     def connect() -> str:
@@ -164,13 +164,13 @@ def test_rotation_is_survived(aws: Any, helper: ModuleType, clock: Clock) -> Non
     assert helper.with_rotation(connect, _refused, "shop-db") == "connection"
     for password in (NEW, "third"):
         database.password = password
-        rotate(aws, password)
+        rotate(kept_in_memory, password)
         clock.now += 2
         assert helper.with_rotation(connect, _refused, "shop-db") == "connection"
     assert database.attempts == 5
 
 
-def test_wrong_password_is_still_an_error(aws: Any, helper: ModuleType, calls: list[str], clock: Clock) -> None:
+def test_wrong_password_is_still_an_error(kept_in_memory: Any, helper: ModuleType, calls: list[str], clock: Clock) -> None:
     database = Database("something else")
     for _ in range(5):  # a storm of refusals doesn't become a storm of API calls
         with pytest.raises(PermissionError):
@@ -185,7 +185,7 @@ def test_wrong_password_is_still_an_error(aws: Any, helper: ModuleType, calls: l
     assert calls.count("GetSecretValue") == 3
 
 
-def test_other_errors_are_not_retried(aws: Any, helper: ModuleType, calls: list[str]) -> None:
+def test_other_errors_are_not_retried(kept_in_memory: Any, helper: ModuleType, calls: list[str]) -> None:
     def fail() -> None:
         raise KeyError("table")
 
@@ -194,7 +194,7 @@ def test_other_errors_are_not_retried(aws: Any, helper: ModuleType, calls: list[
     assert calls == []
 
 
-def test_rotation_seen_by_another_thread(aws: Any, helper: ModuleType, calls: list[str]) -> None:
+def test_rotation_seen_by_another_thread(kept_in_memory: Any, helper: ModuleType, calls: list[str]) -> None:
     """The version changed while the call was under way: it is repeated without another read."""
     database = Database(NEW)
     helper.get_secret("shop-db", "password")
@@ -203,7 +203,7 @@ def test_rotation_seen_by_another_thread(aws: Any, helper: ModuleType, calls: li
     def connect() -> str:
         password = stale.pop() if stale else helper.get_secret("shop-db", "password")
         if password == OLD:
-            rotate(aws)
+            rotate(kept_in_memory)
             helper.refresh("shop-db")
             helper.get_secret("shop-db", "password")
         return database.connect(password)

@@ -80,7 +80,7 @@ def test_import_touches_nothing(tmp_path: Path) -> None:
         ("token", None, "7c1e90d4"),
     ],
 )
-def test_read(aws: Any, helper: ModuleType, secret: str, field: str | None, expected: str) -> None:
+def test_read(kept_in_memory: Any, helper: ModuleType, secret: str, field: str | None, expected: str) -> None:
     assert helper.get_secret(secret, field) == expected
     assert _script(BOTO3)["read"](secret, field) == expected
 
@@ -100,14 +100,14 @@ def _script(retriever: Retriever) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("retriever", [CACHING, POWERTOOLS], ids=lambda r: r.name)
-def test_inline_caches(aws: Any, calls: list[str], retriever: Retriever) -> None:
+def test_inline_caches(kept_in_memory: Any, calls: list[str], retriever: Retriever) -> None:
     read = _script(retriever)["read"]
     calls.clear()
     assert [read("shop-db", "password") for _ in range(5)] == [OLD] * 5
     assert calls.count("GetSecretValue") == 1
     assert read("deploy-key") == "-----BEGIN\nEND-----\n"
     assert read("mail", "password") == "post" and read("token") == "7c1e90d4"
-    rotate(aws)
+    rotate(kept_in_memory)
     assert read("shop-db", "password") == OLD
     assert read("shop-db", "password", fresh=True) == NEW
 
@@ -120,7 +120,7 @@ def test_inline_definition_is_plain_python(retriever: Retriever) -> None:
         assert [type(node) for node in tree.body] == [ast.FunctionDef]
 
 
-def test_environment_is_one_variable(aws: Any, helper: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_is_one_variable(kept_in_memory: Any, helper: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECRETS_ENVIRONMENT", "staging")
     assert helper.get_secret("shop-db", "password") == "on stage"
     monkeypatch.setenv("SECRETS_ENVIRONMENT", "moon")
@@ -129,7 +129,7 @@ def test_environment_is_one_variable(aws: Any, helper: ModuleType, monkeypatch: 
         helper.get_secret("shop-db", "password")
 
 
-def test_identifier_of_one_secret(aws: Any, helper: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_identifier_of_one_secret(kept_in_memory: Any, helper: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     arn = boto3.client("secretsmanager", region_name="us-west-2").create_secret(
         Name="elsewhere", SecretString='{"password": "far"}'
     )["ARN"]
@@ -145,7 +145,7 @@ def test_identifier_of_one_secret(aws: Any, helper: ModuleType, monkeypatch: pyt
         ("nothing", "x", "no secret is called nothing"),
     ],
 )
-def test_errors_say_what_to_do(aws: Any, helper: ModuleType, secret: str, field: str, says: str) -> None:
+def test_errors_say_what_to_do(kept_in_memory: Any, helper: ModuleType, secret: str, field: str, says: str) -> None:
     with pytest.raises(helper.SecretError) as caught:
         helper.get_secret(secret, field)
     assert says in str(caught.value)
@@ -162,7 +162,7 @@ def test_errors_say_what_to_do(aws: Any, helper: ModuleType, secret: str, field:
     ],
 )
 def test_refusals_are_no_outage(
-    aws: Any, helper: ModuleType, clock: Clock, monkeypatch: pytest.MonkeyPatch, code: str, says: str
+    kept_in_memory: Any, helper: ModuleType, clock: Clock, monkeypatch: pytest.MonkeyPatch, code: str, says: str
 ) -> None:
     assert helper.get_secret("shop-db", "password") == OLD
     clock.now += 10_000
