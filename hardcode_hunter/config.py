@@ -38,6 +38,11 @@ class Settings:
     baseline: str = BASELINE
     origin: str = ""
 
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Globs of what is not looked at: what is excluded, and the baseline, whatever it is called."""
+        return (*self.exclude, self.baseline)
+
 
 KEYS = {each.name.replace("_", "-"): each.name for each in fields(Settings) if each.name != "origin"}
 """Spelling in a configuration file → attribute."""

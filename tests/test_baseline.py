@@ -101,6 +101,13 @@ def test_a_scan_never_writes_it_and_never_scans_it(run: Run, tree: Path) -> None
     assert BASELINE not in run("scan", "--show-files", cwd=tree).out
 
 
+def test_a_baseline_of_another_name_is_not_scanned(run: Run, tree: Path) -> None:
+    run("baseline", "create", "--baseline", "known.json", cwd=tree)
+    assert "known.json" in run("scan", "--show-files", cwd=tree).out
+    assert "known.json" not in run("scan", "--show-files", "--baseline", "known.json", cwd=tree).out
+    assert run("scan", ".", "--baseline", "known.json", cwd=tree).status == 0
+
+
 def test_additions_on_two_branches_merge_without_a_conflict(run: Run, repository: Repository) -> None:
     repository.commit({"a.py": LEAKY, ".gitattributes": "*.baseline merge=union\n"})
     run("baseline", "create", cwd=repository.root)

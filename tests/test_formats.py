@@ -278,3 +278,23 @@ def test_the_shapes_are_found(tmp_path: Path) -> None:
     write(tmp_path, {name: text.format(v="Harbour7light+quay") for name, text in SHAPES.items()})
     found = {f.path for f in scanned(tmp_path, Confidence.LOW).findings}
     assert found == set(SHAPES)
+
+
+# ---------------------------------------------------------------- documentation
+
+
+def keys_of(heading: str, page: str) -> set[str]:
+    """The keys in the first column of the table below a line."""
+    rows = page[page.index(heading) :].split("\n\n", 2)[1]
+    return {key for row in rows.splitlines()[2:] for key in re.findall(r"`(\w+)`", row.split("|")[1])}
+
+
+def test_every_format_and_every_key_is_documented(run: Run, baselined: Path) -> None:
+    page = (ROOT / "docs" / "formats.md").read_text("utf-8")
+    assert set(re.findall(r"^\| `([a-z-]+)` \|", page[: page.index("## JSON")], re.M)) == set(FORMATS)
+    document = json.loads(run("scan", ".", "--output", "json", cwd=baselined).out)
+    assert keys_of("`version` is 1", page) == set(document)
+    assert keys_of("A finding:", page) == set(document["findings"][0])
+    for name in ("problems",):
+        row = next(line for line in page.splitlines() if line.startswith(f"| `{name}` |"))
+        assert set(re.findall(r"`(\w+)`", row.split("|")[2])) == set(document[name][0])

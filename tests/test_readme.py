@@ -23,7 +23,7 @@ from tests.journey import Journey
 pytest_plugins = ("tests.gate_fixtures", "tests.embedded.fixtures")
 
 SHOP = ROOT / "fixtures" / "projects" / "shop"
-PAGES = ("README.md", "docs/configuration.md", "docs/baseline.md")
+PAGES = ("README.md", "docs/configuration.md", "docs/baseline.md", "docs/formats.md")
 RUNNERS = ("uvx hardcode-hunter", "pipx run hardcode-hunter", "hardcode-hunter")
 MIGRATION = ["scan", "plan", "apply", "verify", "rotate"]
 

@@ -219,13 +219,13 @@ def _feed(options: Options, paths: tuple[Path, ...], settings: Settings, root: P
             raise UsageError("- stands for stdin alone; give no other path with it")
         return discover.InMemory(discover.Walk(root), _stdin_name(options, root), sys.stdin.buffer.read())
     if not options.staged and options.since is None:
-        return discover.OnDisk(discover.Walk(root), paths, settings.exclude, settings.force_exclude)
+        return discover.OnDisk(discover.Walk(root), paths, settings.left_out, settings.force_exclude)
     from hardcode_hunter import images
 
     within = [_below(root, path).removeprefix(os.fspath(root)) for path in paths] if options.paths else []
     if options.since is not None:
-        return stack.enter_context(images.since(root, _ref(options.since), within, settings.exclude))
-    return stack.enter_context(images.staged(root, within, settings.exclude))
+        return stack.enter_context(images.since(root, _ref(options.since), within, settings.left_out))
+    return stack.enter_context(images.staged(root, within, settings.left_out))
 
 
 def _stdin_name(options: Options, root: Path) -> str:
