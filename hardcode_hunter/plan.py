@@ -6,13 +6,12 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from hardcode_hunter import consumers
 from hardcode_hunter.binding import replacement, seals
 from hardcode_hunter.environments import neutral, words
 from hardcode_hunter.grouping import Group, group, stem
 from hardcode_hunter.model import (
-    Consumer,
     Environment,
-    Evaluated,
     Field,
     Finding,
     Home,
@@ -39,7 +38,6 @@ NEVER_ROTATED = {
     Kind.ENCRYPTION_KEY: "a new encryption key makes stored data unreadable; never rotated automatically",
     Kind.PRIVATE_KEY: "the other side holds the public key; rotate both together, by hand",
 }
-HANDLER = re.compile(rb"^def \w*handler\w*\(\s*event\b[^)]*\bcontext\b", re.M)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +75,7 @@ def make(
     secrets: list[Secret] = list(_kept(previous, done, {f.id for f in movable}))
     for members, old in groups:
         others = (*secrets, *_reserved(previous, old))
-        fresh = _secret(members, environments, others, rotations, sources)
+        fresh = _secret(members, environments, others, rotations, sources, languages)
         merged = _merge(fresh, old, members, rotations) if old else fresh
         secrets = [s for s in secrets if s.id != merged.id]
         secrets.append(answered(merged, answers))
@@ -188,25 +186,26 @@ def _merge(fresh: Secret, old: Secret, members: Group, rotations: Mapping[str, R
 # ---------------------------------------------------------------- one secret
 
 
-def _secret(members: Group, environments: Sequence[Environment], others: Sequence[Secret], rotations: Mapping[str, Rotation], sources: Mapping[str, Source]) -> Secret:
+def _secret(members: Group, environments: Sequence[Environment], others: Sequence[Secret], rotations: Mapping[str, Rotation], sources: Mapping[str, Source], languages: Mapping[str, Language]) -> Secret:
     first = min(members.findings, key=lambda f: (f.kind not in (Kind.DATABASE, Kind.CONNECTION_URL), not f.fields))
     fields = _fields(members.findings, first)
     kind = Kind.DATABASE if first.kind is Kind.CONNECTION_URL and first.engine else first.kind
     environment = members.environment or environments[0].name
     rotation = _rotation(kind, first, {f.key for f in fields}, rotations)
+    managed = next((found for f in members.findings if (found := consumers.managed(f))), "")
     return Secret(
         id=_name(members.findings, environment, environments, others),
         kind=kind,
         home=first.home,
         environment=environment,
         fields=fields,
-        why=_why(first),
+        why=_why(first, managed),
         engine=first.engine,
         form="text" if kind is Kind.PRIVATE_KEY and len(fields) == 1 else "json",
         rotation=rotation,
-        consumers=_consumers(members.findings, sources),
+        consumers=consumers.of(members.findings, sources, languages),
         questions=tuple(members.questions),
-        managed_resource="",
+        managed_resource=managed,
     )
 
 
@@ -247,9 +246,9 @@ def _ordered(fields: Mapping[str, SecretField]) -> tuple[SecretField, ...]:
     return tuple(fields[key] for key in sorted(fields, key=rank))
 
 
-def _why(finding: Finding) -> str:
-    if finding.kind in NEVER_ROTATED and finding.home is Home.SECRETS_MANAGER:
-        return "taken over as it is: Secrets Manager keeps it out of the code, versions it and audits who reads it"
+def _why(finding: Finding, managed: str) -> str:
+    if managed and finding.home is Home.SECRETS_MANAGER:
+        return f"the live master password of {managed}; AWS can keep and rotate one itself: set home to managed-password, after a review, since that sets a new password"
     return {
         Home.SECRETS_MANAGER: "a credential that can change: Secrets Manager versions, audits and rotates it",
         Home.PARAMETER_STORE: "small, static and never rotated: a SecureString parameter costs nothing",
@@ -276,25 +275,6 @@ def _serving(kind: Kind, engine: str, rotations: Mapping[str, Rotation]) -> Rota
     """The rotation for a rule that leaves it to the engine: one that needs no second login."""
     serving = (r for r in rotations.values() if r.users == "single" and engine in r.engines)
     return next(serving, None) if kind is Kind.DATABASE and engine else None
-
-
-def _consumers(findings: Sequence[Finding], sources: Mapping[str, Source]) -> tuple[Consumer, ...]:
-    rows: dict[tuple[str, str], Consumer] = {}
-    for finding in findings:
-        data = sources[finding.path].data if finding.path in sources else b""
-        runtime = finding.language if finding.evaluated is Evaluated.DEPLOY else "lambda" if HANDLER.search(data) else "unknown"
-        role = "deployer" if finding.evaluated is Evaluated.DEPLOY else "unknown"
-        for path, line, symbol in _readers(finding):
-            rows.setdefault((path, symbol), Consumer(path, line, symbol, finding.evaluated, runtime, role))
-    return tuple(sorted(rows.values(), key=lambda c: (c.path, c.line, c.symbol)))
-
-
-def _readers(finding: Finding) -> list[tuple[str, int, str]]:
-    """Path, line and symbol of what reads the secret: the finding's place, or the properties that a template's parameter or variable feeds."""
-    joins = {"cloudformation": "/Properties/", "terraform": "."}
-    join = joins.get(finding.language, "") if finding.evaluated is Evaluated.DEPLOY and not finding.resource else ""
-    fed = [(s.path, s.line, f"{s.scope}{join}{s.parameter}") for s in finding.sinks if s.resource and s.scope] if join else []
-    return fed or [(finding.path, finding.line, finding.symbol)]
 
 
 # ---------------------------------------------------------------- names

@@ -54,6 +54,13 @@ def passes_on(path: str, data: bytes) -> bool:
     return b"Parameter" in data and is_parameter_file(data)
 
 
+def runs_as(source: Source) -> Mapping[str, tuple[str, str]]:
+    """The things in a file that run, with runtime and role."""
+    from hardcode_hunter.languages.cloudformation.roles import runs_as as all_that_run
+
+    return all_that_run(source)
+
+
 CLOUDFORMATION = Language(
     name="cloudformation",
     title="CloudFormation",
@@ -62,5 +69,6 @@ CLOUDFORMATION = Language(
     recognises=recognises,
     rewrite=rewrite,
     passes_on=passes_on,
+    runs_as=runs_as,
     priority=20,
 )

@@ -33,6 +33,13 @@ def passes_on(path: str, data: bytes) -> bool:
     return ".tfvars" in path or b"locals" in data or b"module" in data
 
 
+def runs_as(source: Source) -> Mapping[str, tuple[str, str]]:
+    """The things in a file that run, with runtime and role."""
+    from hardcode_hunter.languages.terraform.roles import runs_as as all_that_run
+
+    return all_that_run(source)
+
+
 TERRAFORM = Language(
     name="terraform",
     title="Terraform",
@@ -40,5 +47,6 @@ TERRAFORM = Language(
     suffixes=(".tf", ".tfvars", ".tf.json", ".tfvars.json"),
     rewrite=rewrite,
     passes_on=passes_on,
+    runs_as=runs_as,
     priority=30,
 )
