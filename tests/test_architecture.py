@@ -25,15 +25,17 @@ print(json.dumps({"status": status, "loaded": sorted({name.partition(".")[0] for
 
 def loaded(folder: Path, *words: str) -> tuple[int, set[str]]:
     """Exit status of a command, and the top-level modules that it loaded."""
-    run = subprocess.run([sys.executable, "-c", RUN, json.dumps(words)], cwd=folder, capture_output=True, text=True, check=True, env={"PYTHONPATH": str(ROOT), "PATH": "", "HOME": str(folder)})
+    run = subprocess.run([sys.executable, "-c", RUN, json.dumps(words)], cwd=folder, capture_output=True, text=True, check=True, env={"PYTHONPATH": str(ROOT), "PATH": "", "HOME": str(folder.parent / "home")})
     said = json.loads(run.stderr.splitlines()[-1])
     return said["status"], set(said["loaded"])
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    (tmp_path / "clean.py").write_text("print('hello')\n")
-    return tmp_path
+    folder = tmp_path / "project"
+    folder.mkdir()
+    (folder / "clean.py").write_text("print('hello')\n")
+    return folder
 
 
 def test_a_scan_loads_no_heavy_library(project: Path) -> None:

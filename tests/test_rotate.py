@@ -107,6 +107,13 @@ def test_a_consumer_that_reads_once_needs_a_restart_or_alternating_users(
     assert codes(found) == ([("reads-at-start", "shop/db.py", 12)] if expected else [])
 
 
+@pytest.mark.parametrize("name", sorted(ROTATIONS))
+def test_only_alternating_users_let_a_consumer_keep_the_old_value(name: str) -> None:
+    secret = replace(ROTATED, rotation=RotationChoice(name), consumers=(replace(READER, reads=Evaluated.IMPORT),))
+    expected = [] if ROTATIONS[name].users == "alternating" else ["reads-at-start"]
+    assert [o.code for o in obstacles(plan_of(secret))] == expected
+
+
 @pytest.mark.parametrize(
     ("symbol", "holds"),
     [

@@ -147,9 +147,21 @@ class Run:
                 to = target / path.removeprefix("migration/prod/")
                 to.parent.mkdir(parents=True, exist_ok=True)
                 to.write_text(text)
-        done = self.terraform.init(target)
-        assert done.code == 0, done.out
+        self.initialise(target)
         return target
+
+    def initialise(self, folder: Path) -> None:
+        """What ``terraform init`` does. Every folder needs the same provider, so the second is given what the first one got."""
+        first = self.place / "initialised"
+        if not first.exists():
+            done = self.terraform.init(folder)
+            assert done.code == 0, done.out
+            first.mkdir()
+            shutil.copytree(folder / ".terraform", first / ".terraform", symlinks=True)
+            shutil.copy(folder / ".terraform.lock.hcl", first)
+            return
+        shutil.copytree(first / ".terraform", folder / ".terraform", symlinks=True)
+        shutil.copy(first / ".terraform.lock.hcl", folder)
 
     def validated(self, files: Mapping[str, str]) -> Outcome:
         """What ``terraform validate`` says."""
