@@ -52,7 +52,9 @@ def main(labels: Path, repositories: Path) -> int:
         with tempfile.TemporaryDirectory(prefix="hh-legacy-") as folder:
             rows.append(journey(entry["repo"], entry["commit"], labels, repositories, Path(folder)))
             print(rows[-1], file=sys.stderr)
-    print("| repository | migrate labels | found | rewritten | skipped, by reason | faults |\n|---|---|---|---|---|---|")
+    print(
+        "| repository | migrate labels | found | rewritten | skipped, by reason | faults |\n|---|---|---|---|---|---|"
+    )
     print("\n".join(map(str, rows)))
     return int(any(row.faults for row in rows))
 
@@ -96,7 +98,14 @@ def check_out(repository: Path, commit: str, tree: Path) -> None:
 
 
 def command(row: Row, environment: dict[str, str], tree: Path, *words: str) -> str:
-    run = subprocess.run([sys.executable, "-m", "hardcode_hunter", *words], cwd=tree, env=environment, capture_output=True, text=True, check=False)
+    run = subprocess.run(
+        [sys.executable, "-m", "hardcode_hunter", *words],
+        cwd=tree,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if run.returncode not in (0, 1) or "Traceback" in run.stderr:
         last = run.stderr.strip().splitlines()[-1:] or ["no message"]
         row.faults.append(f"{words[0]} exited {run.returncode}: {last[0]}")
@@ -104,7 +113,9 @@ def command(row: Row, environment: dict[str, str], tree: Path, *words: str) -> s
 
 
 def snapshot(tree: Path) -> dict[str, bytes]:
-    return {p.relative_to(tree).as_posix(): p.read_bytes() for p in tree.rglob("*") if p.is_file() and not p.is_symlink()}
+    return {
+        p.relative_to(tree).as_posix(): p.read_bytes() for p in tree.rglob("*") if p.is_file() and not p.is_symlink()
+    }
 
 
 def live_values(tree: Path, plan: Any) -> dict[str, set[bytes]]:
@@ -128,7 +139,9 @@ def check_files(row: Row, tree: Path, changed: list[str], values: dict[str, set[
             except (SyntaxError, ValueError) as error:
                 row.faults.append(f"{path} no longer compiles ({type(error).__name__})")
         # a word that is a key's name too ("Password: Password") stays in the file as the key
-        left = sum(value in data for value in values.get(path, ()) if strong(Plaintext(value.decode("utf-8", "surrogatepass"))))
+        left = sum(
+            value in data for value in values.get(path, ()) if strong(Plaintext(value.decode("utf-8", "surrogatepass")))
+        )
         words = sum(value in data for value in values.get(path, ())) - left
         if left:
             row.faults.append(f"{path} still holds {left} migrated values")

@@ -45,7 +45,9 @@ def bind(plan: Plan, findings: Mapping[str, Finding]) -> Plan:
     return replace(plan, replacements=tuple(sorted(rows, key=lambda r: (r.path, r.span, r.key))))
 
 
-def seals(plan: Plan, findings: Sequence[Finding], sources: Mapping[str, Source], previous: Plan | None, done: frozenset[str]) -> dict[str, Seal]:
+def seals(
+    plan: Plan, findings: Sequence[Finding], sources: Mapping[str, Source], previous: Plan | None, done: frozenset[str]
+) -> dict[str, Seal]:
     """The seal of every file that the plan rewrites. All findings in it are left out of the hash, so that it proves nothing about a value."""
     by_path: dict[str, list[Finding]] = {}
     for finding in findings:
@@ -53,7 +55,9 @@ def seals(plan: Plan, findings: Sequence[Finding], sources: Mapping[str, Source]
     rows = {path: seal for path, seal in previous.files.items() if path in done} if previous else {}
     for path in sorted({r.path for r in plan.replacements} & set(sources)):
         present = by_path.get(path, [])
-        rows[path] = Seal(content_hash(sources[path].data, [f.span for f in present]), tuple(sorted({f.id for f in present})))
+        rows[path] = Seal(
+            content_hash(sources[path].data, [f.span for f in present]), tuple(sorted({f.id for f in present}))
+        )
     return rows
 
 
@@ -63,7 +67,9 @@ def check(plan: Plan, reading: Mapping[str, tuple[Source, Sequence[Candidate]]],
         if path in done:
             continue
         if path not in reading:
-            raise StaleError(f"{path}: has changed or is gone since the plan was made; run `hardcode-hunter plan` again")
+            raise StaleError(
+                f"{path}: has changed or is gone since the plan was made; run `hardcode-hunter plan` again"
+            )
         source, candidates = reading[path]
         if content_hash(source.data, [c.span for c in candidates if c.fingerprint in seal.without]) != seal.hash:
             raise StaleError(f"{path}: has changed since the plan was made; run `hardcode-hunter plan` again")
@@ -78,7 +84,11 @@ def validate(plan: Plan, retrievers: Iterable[str], rotations: Mapping[str, Rota
     for secret in plan.secrets:
         name = secret.rotation.name
         if name != "none" and name not in rotations:
-            raise UsageError(f"migration/plan.yaml: 'secrets.{secret.id}.rotation.name' is '{name}'; use none or one of {', '.join(rotations)}")
+            raise UsageError(
+                f"migration/plan.yaml: 'secrets.{secret.id}.rotation.name' is '{name}'; use none or one of {', '.join(rotations)}"
+            )
         missing = [k for k in rotations[name].required_keys if secret.key(k) is None] if name != "none" else []
         if missing:
-            raise UsageError(f"migration/plan.yaml: 'secrets.{secret.id}.rotation.name' is '{name}', which needs the fields {', '.join(missing)}")
+            raise UsageError(
+                f"migration/plan.yaml: 'secrets.{secret.id}.rotation.name' is '{name}', which needs the fields {', '.join(missing)}"
+            )

@@ -17,7 +17,9 @@ def masked_diff(change: Change, data: bytes, spans: Sequence[Span], values: Iter
     after = Change(change.path, None, (*change.edits, *hidden))
     old, new = before.result(data), after.result(data)
     words = sorted({v.reveal() for v in values if len(v) >= SHORTEST}, key=len, reverse=True)
-    lines = difflib.unified_diff(_lines(old, words), _lines(new, words), _name(change, "a"), f"b/{change.path}", lineterm="")
+    lines = difflib.unified_diff(
+        _lines(old, words), _lines(new, words), _name(change, "a"), f"b/{change.path}", lineterm=""
+    )
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -40,7 +42,11 @@ def _disjoint(spans: Iterable[Span]) -> list[Span]:
 
 
 def _outside(edits: Sequence[Edit], spans: Sequence[Span]) -> list[Span]:
-    return [span for span in _disjoint(spans) if not any(span.overlaps(e.span) or (e.span.start == e.span.end and e.span.start in span) for e in edits)]
+    return [
+        span
+        for span in _disjoint(spans)
+        if not any(span.overlaps(e.span) or (e.span.start == e.span.end and e.span.start in span) for e in edits)
+    ]
 
 
 def _lines(data: bytes, words: Sequence[str]) -> list[str]:

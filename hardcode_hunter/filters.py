@@ -283,7 +283,9 @@ def prose(value: str) -> bool:
 
 def path(value: str) -> bool:
     """A file's or resource's path or name: ``/run/secrets/db``, ``./key.pem``, ``C:\\keys``, ``id_rsa.pub``."""
-    if _FILE.fullmatch(value) or re.fullmatch(r"(?:HK\w+|[\w .{}%()-]+\\{1,2}[\w .{}%()-]+)(?:\\{1,2}[\w .{}%()-]+)+", value):
+    if _FILE.fullmatch(value) or re.fullmatch(
+        r"(?:HK\w+|[\w .{}%()-]+\\{1,2}[\w .{}%()-]+)(?:\\{1,2}[\w .{}%()-]+)+", value
+    ):
         return True
     return bool(_PATH.fullmatch(value)) and not (
         len(value) > 30 and "." not in value and value.count("/") < 5 and entropy(value) > 4.2

@@ -14,11 +14,44 @@ from hardcode_hunter.environments import environment_named, words
 from hardcode_hunter.model import Finding, Kind, Question, Shape
 
 GENERIC = frozenset(
-    ["password", "passwd", "passwort", "pass", "pwd", "pw", "passphrase", "secret", "secrets", "key", "keys", "token", "tokens", "auth", "api", "apikey", "access", "credential", "credentials", "private", "value", "default", "id", "client", "app", "config", "settings", "my", "the", "hardcoded"]
+    [
+        "password",
+        "passwd",
+        "passwort",
+        "pass",
+        "pwd",
+        "pw",
+        "passphrase",
+        "secret",
+        "secrets",
+        "key",
+        "keys",
+        "token",
+        "tokens",
+        "auth",
+        "api",
+        "apikey",
+        "access",
+        "credential",
+        "credentials",
+        "private",
+        "value",
+        "default",
+        "id",
+        "client",
+        "app",
+        "config",
+        "settings",
+        "my",
+        "the",
+        "hardcoded",
+    ]
 )
 CONNECTIONS = frozenset({Kind.DATABASE, Kind.CONNECTION_URL})
 PAIRED = frozenset({Kind.OAUTH, Kind.API_KEY, Kind.AWS_KEY})
 STRONG = 8  # characters; shorter values are equal by chance too often to ask about
+
+
 @dataclass(slots=True)
 class Group:
     """Findings that become one secret, and what must be asked first."""
@@ -94,7 +127,9 @@ def _pairs(findings: Sequence[Finding]) -> Iterable[tuple[int, int]]:
 
 def _constant(finding: Finding) -> bool:
     """A constant of a module or class, which other modules may import; an entry set on some object is its program's own."""
-    return finding.name.isupper() and (finding.symbol == finding.name or finding.symbol == f"{finding.scope.removeprefix('class ')}.{finding.name}")
+    return finding.name.isupper() and (
+        finding.symbol == finding.name or finding.symbol == f"{finding.scope.removeprefix('class ')}.{finding.name}"
+    )
 
 
 def _digest(finding: Finding, role: str) -> str:
@@ -150,11 +185,19 @@ def _question(a: Finding, b: Finding) -> Question | None:
     if a.digest == b.digest:
         if a.length < STRONG or _alike(a, b) or a.role == b.role == "username":
             return None
-        return Question(f"same-value-{key}", f"The same value stands at {places}, under unrelated names. Is it one credential?", ("one", "separate"))
+        return Question(
+            f"same-value-{key}",
+            f"The same value stands at {places}, under unrelated names. Is it one credential?",
+            ("one", "separate"),
+        )
     if a.role != b.role or (a.shape is not Shape.WHOLE and b.shape is not Shape.WHOLE):
         return None
     if _account(a) and _account(a) == _account(b):
-        return Question(f"two-values-{key}", f"One account has two passwords, at {places}. Which of them is live? Correct the other, or say both.", ("both",))
+        return Question(
+            f"two-values-{key}",
+            f"One account has two passwords, at {places}. Which of them is live? Correct the other, or say both.",
+            ("both",),
+        )
     if _constant(a) and _constant(b) and a.symbol == b.symbol and a.path != b.path:
         return Question(f"two-values-{key}", f"One name has two values, at {places}. Do both live?", ("both",))
     return None

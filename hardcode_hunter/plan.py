@@ -83,7 +83,8 @@ def make(
         application=wish.application or (previous.application if previous else slug(application)),
         order=Order(wish.order or (previous.order if previous else Order.SHELL_FIRST)),
         retriever=wish.retriever or (previous.retriever if previous else "helper"),
-        infrastructure=wish.infrastructure or (previous.infrastructure if previous else _infrastructure(findings, sources)),
+        infrastructure=wish.infrastructure
+        or (previous.infrastructure if previous else _infrastructure(findings, sources)),
         environments=environments,
         secrets=tuple(sorted(secrets, key=lambda s: s.id)),
         replacements=(),
@@ -110,7 +111,11 @@ def _movable(findings: Sequence[Finding], languages: Mapping[str, Language]) -> 
             skips.append(_skip(finding, "report-only", finding.reason))
         elif language is None or language.rewrite is None:
             title = language.title if language else finding.language
-            skips.append(_skip(finding, "no-rewriter", f"{title} files are not rewritten: move this value by hand, then run verify"))
+            skips.append(
+                _skip(
+                    finding, "no-rewriter", f"{title} files are not rewritten: move this value by hand, then run verify"
+                )
+            )
         else:
             movable.append(finding)
     return movable, skips
@@ -144,7 +149,9 @@ def _regroup(groups: list[Group], previous: Plan | None) -> list[tuple[Group, Se
 def _kept(previous: Plan | None, done: frozenset[str], present: set[str]) -> Iterable[Secret]:
     """Secrets whose literals an earlier apply has moved: verify and rotate still need them."""
     for secret in previous.secrets if previous else ():
-        moved = [o for f in secret.fields for o in f.origins if o.finding and o.path in done and o.finding not in present]
+        moved = [
+            o for f in secret.fields for o in f.origins if o.finding and o.path in done and o.finding not in present
+        ]
         if moved:
             yield secret
 
@@ -186,7 +193,14 @@ def _merge(fresh: Secret, old: Secret, members: Group, rotations: Mapping[str, R
 # ---------------------------------------------------------------- one secret
 
 
-def _secret(members: Group, environments: Sequence[Environment], others: Sequence[Secret], rotations: Mapping[str, Rotation], sources: Mapping[str, Source], languages: Mapping[str, Language]) -> Secret:
+def _secret(
+    members: Group,
+    environments: Sequence[Environment],
+    others: Sequence[Secret],
+    rotations: Mapping[str, Rotation],
+    sources: Mapping[str, Source],
+    languages: Mapping[str, Language],
+) -> Secret:
     first = min(members.findings, key=lambda f: (f.kind not in (Kind.DATABASE, Kind.CONNECTION_URL), not f.fields))
     fields = _fields(members.findings, first)
     kind = Kind.DATABASE if first.kind is Kind.CONNECTION_URL and first.engine else first.kind
@@ -217,7 +231,19 @@ def _fields(findings: Sequence[Finding], first: Finding) -> tuple[SecretField, .
     for finding in findings:
         own = _own_field(finding)
         key = keys.setdefault(finding.digest, finding.role)
-        _add(fields, key, Origin(finding.path, finding.symbol, finding.ordinal, own.part if own else "", finding.shape, finding.id, finding.line))
+        _add(
+            fields,
+            key,
+            Origin(
+                finding.path,
+                finding.symbol,
+                finding.ordinal,
+                own.part if own else "",
+                finding.shape,
+                finding.id,
+                finding.line,
+            ),
+        )
     digests = {role: digest for f in findings for role, digest in ((x.role, x.digest) for x in f.fields)}
     for finding in findings:
         for sibling in finding.fields:
@@ -225,12 +251,19 @@ def _fields(findings: Sequence[Finding], first: Finding) -> tuple[SecretField, .
             if sibling is own or sibling.role == finding.role or sibling.digest != digests[sibling.role]:
                 continue
             shape = finding.shape if sibling.part else Shape.WHOLE
-            _add(fields, sibling.role, Origin(sibling.path, sibling.symbol, sibling.ordinal, sibling.part, shape, "", sibling.line))
+            _add(
+                fields,
+                sibling.role,
+                Origin(sibling.path, sibling.symbol, sibling.ordinal, sibling.part, shape, "", sibling.line),
+            )
     return _ordered(fields)
 
 
 def _own_field(finding: Finding) -> Field | None:
-    return next((f for f in finding.fields if f.role == finding.role and f.path == finding.path and f.span == finding.span), None)
+    return next(
+        (f for f in finding.fields if f.role == finding.role and f.path == finding.path and f.span == finding.span),
+        None,
+    )
 
 
 def _add(fields: dict[str, SecretField], key: str, origin: Origin) -> None:
@@ -264,10 +297,14 @@ def _rotation(kind: Kind, finding: Finding, keys: set[str], rotations: Mapping[s
         return RotationChoice("none", NEVER_ROTATED[kind])
     rotation = rotations.get(finding.rotation) or _serving(kind, finding.engine, rotations)
     if rotation is None:
-        return RotationChoice("none", "no rotation function for it: revoke and renew it where it was issued, then store the new value")
+        return RotationChoice(
+            "none", "no rotation function for it: revoke and renew it where it was issued, then store the new value"
+        )
     missing = [key for key in rotation.required_keys if key not in keys]
     if missing:
-        return RotationChoice("none", f"{rotation.name} needs {', '.join(missing)} in the secret: add them as constants and set the name")
+        return RotationChoice(
+            "none", f"{rotation.name} needs {', '.join(missing)} in the secret: add them as constants and set the name"
+        )
     return RotationChoice(rotation.name, rotation.title)
 
 
@@ -287,7 +324,9 @@ def slug(text: str) -> str:
     return f"{plain}-1" if re.search(r"-[a-z0-9]{6}$", plain) else plain
 
 
-def _name(findings: Sequence[Finding], environment: str, environments: Sequence[Environment], others: Sequence[Secret]) -> str:
+def _name(
+    findings: Sequence[Finding], environment: str, environments: Sequence[Environment], others: Sequence[Secret]
+) -> str:
     names = [stem(f.name) for f in findings if stem(f.name)]
     first = findings[0]
     fallback = (first.engine,) if first.engine else () if first.name else stem(first.rule)

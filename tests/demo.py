@@ -50,32 +50,47 @@ def expect(ran: Ran, *statuses: int) -> None:
 
 
 def demonstrate(journey: Journey, tell: Teller) -> None:
-    tell.step("A legacy shop (Flask, psycopg2, mail, a carrier's API, CloudFormation, Terraform), with its credentials in the code")
+    tell.step(
+        "A legacy shop (Flask, psycopg2, mail, a carrier's API, CloudFormation, Terraform), with its credentials in the code"
+    )
     journey.check_out()
     tell.note(f"its copy: {journey.tree}")
     legacy = journey.run_legacy()
-    tell.note(f"it runs against a real PostgreSQL {journey.postgres.version}: {len(legacy.steps)} observations written down")
+    tell.note(
+        f"it runs against a real PostgreSQL {journey.postgres.version}: {len(legacy.steps)} observations written down"
+    )
     tell.step("scan: what is there")
     expect(journey.scan(), 1)
     tell.step("plan: what would become of it. Nothing is touched")
     expect(journey.plan(), 1)
     journey.edit_plan()
-    tell.note(f"edited by hand, as a person would: the database's address, the application's role. See {journey.tree / 'migration/plan.yaml'}")
+    tell.note(
+        f"edited by hand, as a person would: the database's address, the application's role. See {journey.tree / 'migration/plan.yaml'}"
+    )
     tell.step("apply: the infrastructure first, with empty secrets. It stops for the deployment")
     expect(journey.apply_infrastructure(), 1)
     tell.step("the deployment, on an embedded AWS")
     journey.deploy_shell()
-    tell.note(f"stack deployed from {journey.tree / 'migration/production/secrets.yaml'}; the page that says how: migration/ROLL-OUT.md")
+    tell.note(
+        f"stack deployed from {journey.tree / 'migration/production/secrets.yaml'}; the page that says how: migration/ROLL-OUT.md"
+    )
     tell.step("apply again: each live value is stored and read back, only then the code is rewritten")
     expect(journey.apply_code(), 0)
-    changed = subprocess.run(["git", "-C", str(journey.tree), "diff", "--stat", "--", ":!migration"], capture_output=True, text=True, check=True)
+    changed = subprocess.run(
+        ["git", "-C", str(journey.tree), "diff", "--stat", "--", ":!migration"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     tell.said(changed.stdout)
     tell.step("the same application, with its values from Secrets Manager")
     differences = journey.run_migrated().differences(legacy)
     if differences:
         sys.exit("it behaves otherwise:\n" + "\n".join(differences))
     tell.note(f"all {len(legacy.steps)} observations are the same")
-    tell.step("scan and verify: the code is clean. What no rotation can renew stays exposed until its issuer has renewed it")
+    tell.step(
+        "scan and verify: the code is clean. What no rotation can renew stays exposed until its issuer has renewed it"
+    )
     expect(journey.scan_again(), 0)
     expect(journey.verify(), 1)
     renewed = journey.renew()
@@ -113,8 +128,11 @@ def main() -> int:
         print(f"the demonstration needs a PostgreSQL server: {absent}", file=sys.stderr)
         return 1
     tell.step(f"done in {time.monotonic() - started:.0f} s")
-    tell.note(f"look around: {PLACE / 'shop'} (git diff), {PLACE / 'shop/migration'}, everything that was printed: {PLACE / 'log.txt'}")
+    tell.note(
+        f"look around: {PLACE / 'shop'} (git diff), {PLACE / 'shop/migration'}, everything that was printed: {PLACE / 'log.txt'}"
+    )
     return 0
+
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -74,7 +74,12 @@ class Journey:
         """``hardcode-hunter WORDS`` in the tree."""
         environment = clean_environment(self.environment) | {"PYTHONPATH": str(ROOT)}
         done = subprocess.run(
-            [sys.executable, "-P", "-m", "hardcode_hunter", *words], cwd=self.tree, env=environment, capture_output=True, text=True, check=False
+            [sys.executable, "-P", "-m", "hardcode_hunter", *words],
+            cwd=self.tree,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         self.told(f"$ hardcode-hunter {' '.join(words)}\n{done.stdout}{done.stderr}")
         self.ran.append(Ran(words, done.returncode, done.stdout, done.stderr))
@@ -88,8 +93,14 @@ class Journey:
     def check_out(self) -> None:
         """A repository of its own, committed."""
         shutil.copytree(SHOP, self.tree, ignore=shutil.ignore_patterns("__pycache__"))
-        for words in (["init", "-q"], ["add", "-A"], ["-c", "user.name=t", "-c", "user.email=t@example.com", "commit", "-qm", "Legacy"]):
-            subprocess.run(["git", "-C", str(self.tree), *words], check=True, env=clean_environment({"HOME": str(self.folder)}))
+        for words in (
+            ["init", "-q"],
+            ["add", "-A"],
+            ["-c", "user.name=t", "-c", "user.email=t@example.com", "commit", "-qm", "Legacy"],
+        ):
+            subprocess.run(
+                ["git", "-C", str(self.tree), *words], check=True, env=clean_environment({"HOME": str(self.folder)})
+            )
         prepare_database(self.postgres, self.credentials, self.tree)
         self._step("check out")
 
@@ -127,7 +138,11 @@ class Journey:
         """The id of the secret that ``shop/db.py`` reads."""
         document = document or yaml.safe_load((self.tree / planfile.PLAN_FILE).read_text("utf-8"))
         rows = ((name, secret["fields"].get("password")) for name, secret in document["secrets"].items())
-        return next(name for name, origins in rows if isinstance(origins, list) and any(o["at"].startswith("shop/db.py:") for o in origins))
+        return next(
+            name
+            for name, origins in rows
+            if isinstance(origins, list) and any(o["at"].startswith("shop/db.py:") for o in origins)
+        )
 
     def apply_infrastructure(self) -> Ran:
         """The first call writes the infrastructure and stops for its deployment."""
@@ -149,11 +164,19 @@ class Journey:
         plan = planfile.load(self.tree / planfile.PLAN_FILE)
         root = f"arn:aws:iam::{self.aws.account}:root"
         deployment = next(d for d in generate.deployments(plan) if d.environment == "production")
-        arns = {f"ExistingSecretArn{''.join(word.capitalize() for word in secret.split('-'))}": arn for secret, arn in existing.items()}
+        arns = {
+            f"ExistingSecretArn{''.join(word.capitalize() for word in secret.split('-'))}": arn
+            for secret, arn in existing.items()
+        }
         return {name: arns.get(name) or (root if name.endswith("Arns") else ROLE) for name in deployment.required}
 
     def _create_role(self) -> None:
-        trust = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
+        trust = {
+            "Version": "2012-10-17",
+            "Statement": [
+                {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
+            ],
+        }
         self.aws.client("iam").create_role(RoleName=ROLE, AssumeRolePolicyDocument=json.dumps(trust))
 
     def apply_code(self) -> Ran:
@@ -178,13 +201,19 @@ class Journey:
         """What no rotation can renew: made anew where it was issued, put into the store, and recorded, as its owners would. The ids."""
         exposed: list[str] = json.loads(self.hunter("verify", "--output", "json").out)["exposed"]
         manager, known = self.aws.client("secretsmanager"), self.credentials
-        old = {getattr(known, f.name).reveal(): f.name for f in fields(known) if isinstance(getattr(known, f.name), Plaintext)}
+        old = {
+            getattr(known, f.name).reveal(): f.name
+            for f in fields(known)
+            if isinstance(getattr(known, f.name), Plaintext)
+        }
         for secret in exposed:
             name = f"production/shop/{secret}"
             content = json.loads(manager.get_secret_value(SecretId=name)["SecretString"])
             renewed = {key: secrets.token_hex(16) for key, value in content.items() if value in old}
             manager.put_secret_value(SecretId=name, SecretString=json.dumps(content | renewed))
-            self.credentials = replace(self.credentials, **{old[content[key]]: Plaintext(value) for key, value in renewed.items()})
+            self.credentials = replace(
+                self.credentials, **{old[content[key]]: Plaintext(value) for key, value in renewed.items()}
+            )
             assert self.hunter("status", "--revoked", secret, "--because", "renewed where it was issued").status == 0
         self._step("renew")
         return exposed
@@ -194,7 +223,9 @@ class Journey:
         ran = self.hunter("rotate", self.database_secret())
         if ran.status == 0:
             enabled = {"EnableRotation": "true", "RotationCodeBucket": "shop-rotation"}
-            keys = {name: "rotation.zip" for name in yaml_parameters(self.template) if name.startswith("RotationCodeKey")}
+            keys = {
+                name: "rotation.zip" for name in yaml_parameters(self.template) if name.startswith("RotationCodeKey")
+            }
             self._upload()
             deploy(self.aws, self.template, name=STACK, **self.parameters(), **enabled, **keys)
         self._step("switch rotation on")
@@ -230,7 +261,9 @@ class Journey:
         """The Lambda as it was emitted into the tree, pointed at the embedded AWS."""
         os.environ.update({k: v for k, v in self.aws.environment.items() if k != "AWS_ENDPOINT_URL"})
         os.environ["SECRETS_MANAGER_ENDPOINT"] = self.aws.endpoint_url
-        spec = importlib.util.spec_from_file_location("emitted_rotation", self.rotation_directory / "lambda_function.py")
+        spec = importlib.util.spec_from_file_location(
+            "emitted_rotation", self.rotation_directory / "lambda_function.py"
+        )
         assert spec and spec.loader
         module = importlib.util.module_from_spec(spec)
         sys.modules[spec.name] = module  # dataclasses look their module up
@@ -247,4 +280,8 @@ class Journey:
 def yaml_parameters(template: str) -> list[str]:
     """Names of the template's parameters: two spaces deep under ``Parameters:``."""
     body = template.partition("\nParameters:\n")[2].partition("\nConditions:")[0].partition("\nResources:")[0]
-    return [line.strip().removesuffix(":") for line in body.splitlines() if line.startswith("  ") and line[2:3] not in (" ", "")]
+    return [
+        line.strip().removesuffix(":")
+        for line in body.splitlines()
+        if line.startswith("  ") and line[2:3] not in (" ", "")
+    ]

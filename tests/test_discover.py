@@ -87,7 +87,9 @@ def test_a_file_that_can_not_be_read_is_a_fatal_problem(tree: Tree) -> None:
     assert [(p.path, p.fatal) for p in walk.problems] == [("gone.py", True)]
 
 
-def test_the_root_is_the_work_tree_else_the_working_directory_else_the_path(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_root_is_the_work_tree_else_the_working_directory_else_the_path(
+    tree: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
     root = tree("pkg/a.py")
     monkeypatch.chdir(root)
     assert discover.project_root([Path("pkg")]) == root.resolve()

@@ -44,7 +44,9 @@ def journey(tmp_path: Path, aws: EmbeddedAws, postgres: EmbeddedPostgres, monkey
 
 
 def _source_files(tree: Path) -> dict[str, bytes]:
-    names = subprocess.run(["git", "-C", str(tree), "ls-files", "-z"], capture_output=True, check=True).stdout.split(b"\0")
+    names = subprocess.run(["git", "-C", str(tree), "ls-files", "-z"], capture_output=True, check=True).stdout.split(
+        b"\0"
+    )
     return {name.decode(): (tree / name.decode()).read_bytes() for name in names if name}
 
 
@@ -74,7 +76,9 @@ def test_a_legacy_application_moves_to_secrets_manager_and_its_database_password
     assert {one["code"] for one in left} == {"exposed"}, "all is done but what only its issuers can do"
     assert set(journey.renew()) == {one["secret"] for one in left}
     changed = [line.partition(":")[0] for line in journey.run_migrated().differences(legacy)]
-    assert changed == ["manage.py fingerprint"], "renewed values need no change of the code; one command prints a hash of one"
+    assert changed == ["manage.py fingerprint"], (
+        "renewed values need no change of the code; one command prints a hash of one"
+    )
     verified = journey.verify()
     assert verified.status == 0, verified.out
 
@@ -104,7 +108,9 @@ def test_rotation_is_refused_with_file_and_line_while_a_consumer_holds_the_value
     journey.hunter("status", "--deployed", journey.database_secret(), "all")
     straggler = journey.tree / "jobs" / "export.py"
     password = journey.credentials.database_password.reveal()
-    straggler.write_text(f'import psycopg2\n\n\ndef connect():\n    return psycopg2.connect(user="shop_app", password="{password}")\n')
+    straggler.write_text(
+        f'import psycopg2\n\n\ndef connect():\n    return psycopg2.connect(user="shop_app", password="{password}")\n'
+    )
     refused = journey.hunter("rotate", journey.database_secret())
     assert refused.status == 1
     assert "jobs/export.py:5" in refused.out
@@ -155,10 +161,16 @@ def test_order_adopt_stores_first_and_the_stack_attaches_to_what_exists(journey:
     assert applied.status == 0, applied.out
     assert journey.run_migrated().differences(legacy) == []
     store = journey.aws.client("secretsmanager")
-    before = {s["Name"]: (s["ARN"], store.get_secret_value(SecretId=s["ARN"])["VersionId"]) for s in store.list_secrets()["SecretList"]}
+    before = {
+        s["Name"]: (s["ARN"], store.get_secret_value(SecretId=s["ARN"])["VersionId"])
+        for s in store.list_secrets()["SecretList"]
+    }
     arns = {name.rpartition("/")[2]: arn for name, (arn, _) in before.items()}
     journey.deploy_shell(arns)
-    after = {s["Name"]: (s["ARN"], store.get_secret_value(SecretId=s["ARN"])["VersionId"]) for s in store.list_secrets()["SecretList"]}
+    after = {
+        s["Name"]: (s["ARN"], store.get_secret_value(SecretId=s["ARN"])["VersionId"])
+        for s in store.list_secrets()["SecretList"]
+    }
     assert after == before, "nothing was created twice, replaced or overwritten"
     assert journey.hunter("apply", "--account", journey.aws.account, "--review").status == 0
     journey.renew()

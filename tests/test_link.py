@@ -105,7 +105,10 @@ def test_only_sinks_are_added_and_the_order_of_files_does_not_matter(case: Case)
 
 
 def test_a_sink_says_when_it_runs_and_what_its_siblings_share() -> None:
-    found = {c.value.reveal(): c for c in linked({"a.py": USE + 'U = "u"\nPW = "v"\ndef f():\n    psycopg2.connect(user=U, password=PW)\n'})}
+    found = {
+        c.value.reveal(): c
+        for c in linked({"a.py": USE + 'U = "u"\nPW = "v"\ndef f():\n    psycopg2.connect(user=U, password=PW)\n'})
+    }
     user, password = found["u"].sinks[0], found["v"].sinks[0]
     assert (password.path, password.line, password.evaluated) == ("a.py", 5, Evaluated.CALL)
     assert user.scope == password.scope and user.scope.startswith("call@")
@@ -131,13 +134,31 @@ def literal(defines: str, value: str = "v", path: str = "t.yaml", name: str = "D
     )
 
 
-def use(target: str, *, resource: str = "", parameter: str = "", defines: str = "", symbol: str = "", path: str = "t.yaml") -> Reference:
-    return Reference(path=path, language="any", span=Span(5, 6), line=3, target=target, resource=resource, parameter=parameter, defines=defines, symbol=symbol, evaluated=Evaluated.DEPLOY)
+def use(
+    target: str, *, resource: str = "", parameter: str = "", defines: str = "", symbol: str = "", path: str = "t.yaml"
+) -> Reference:
+    return Reference(
+        path=path,
+        language="any",
+        span=Span(5, 6),
+        line=3,
+        target=target,
+        resource=resource,
+        parameter=parameter,
+        defines=defines,
+        symbol=symbol,
+        evaluated=Evaluated.DEPLOY,
+    )
 
 
 def test_cloudformation_parameter() -> None:
-    (found,) = link([literal("t.yaml#Parameters/DbPassword")], [use("t.yaml#Parameters/DbPassword", resource="AWS::RDS::DBInstance", parameter="MasterUserPassword")])
-    assert [(s.resource, s.parameter, s.via, s.evaluated) for s in found.sinks] == [("AWS::RDS::DBInstance", "MasterUserPassword", "Ref DbPassword", Evaluated.DEPLOY)]
+    (found,) = link(
+        [literal("t.yaml#Parameters/DbPassword")],
+        [use("t.yaml#Parameters/DbPassword", resource="AWS::RDS::DBInstance", parameter="MasterUserPassword")],
+    )
+    assert [(s.resource, s.parameter, s.via, s.evaluated) for s in found.sinks] == [
+        ("AWS::RDS::DBInstance", "MasterUserPassword", "Ref DbPassword", Evaluated.DEPLOY)
+    ]
 
 
 def test_parameter_file_reaches_the_property_through_the_template() -> None:
@@ -155,7 +176,9 @@ def test_terraform_variable_through_a_module() -> None:
         use("modules/db#var.password", resource="aws_db_instance", parameter="password"),
     ]
     (found,) = link([literal("live#var.db_password", path="live/x.tf")], hops)
-    assert [(s.resource, s.parameter, s.via) for s in found.sinks] == [("aws_db_instance", "password", "var.db_password, module.db, var.password")]
+    assert [(s.resource, s.parameter, s.via) for s in found.sinks] == [
+        ("aws_db_instance", "password", "var.db_password, module.db, var.password")
+    ]
 
 
 def test_names_with_a_common_start_are_different_names() -> None:
@@ -165,7 +188,9 @@ def test_names_with_a_common_start_are_different_names() -> None:
 
 
 def test_the_depth_is_bounded() -> None:
-    chain = [use(f"d#local.x{n}", defines=f"d#local.x{n + 1}", resource=f"r{n}", parameter="p") for n in range(DEPTH + 5)]
+    chain = [
+        use(f"d#local.x{n}", defines=f"d#local.x{n + 1}", resource=f"r{n}", parameter="p") for n in range(DEPTH + 5)
+    ]
     (found,) = link([literal("d#local.x0")], chain)
     assert [s.resource for s in found.sinks] == [f"r{n}" for n in range(DEPTH)]
 

@@ -52,7 +52,7 @@ def test_a_plaintext_has_no_dict_to_look_into(canary: str) -> None:
     assert not hasattr(Plaintext(canary), "__dict__")
     assert Plaintext(canary) == Plaintext(canary)
     assert Plaintext(canary) != canary
-    assert MASK != canary
+    assert canary != MASK
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,17 @@ def test_a_content_hash_does_not_depend_on_what_stands_in_a_span() -> None:
 
 def test_a_fingerprint_is_made_of_the_place_alone() -> None:
     assert fingerprint("a.py", "A.b", 0) == fingerprint("a.py", "A.b", 0)
-    assert len({fingerprint("a.py", "A.b", 0), fingerprint("a.py", "A.b", 1), fingerprint("b.py", "A.b", 0), fingerprint("a.pyA", ".b", 0)}) == 4
+    assert (
+        len(
+            {
+                fingerprint("a.py", "A.b", 0),
+                fingerprint("a.py", "A.b", 1),
+                fingerprint("b.py", "A.b", 0),
+                fingerprint("a.pyA", ".b", 0),
+            }
+        )
+        == 4
+    )
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,10 @@ def finding(
     path, _, line = place.partition(":")
     at = int(line) * 100
     own = Field(role, path, Span(at, at + 5), int(line), symbol, 0, digest)
-    fields = [Field(k, path, Span(at + 10 + i, at + 11 + i), int(line), f"{symbol}~{k}", 0, d) for i, (k, d) in enumerate((siblings or {}).items())]
+    fields = [
+        Field(k, path, Span(at + 10 + i, at + 11 + i), int(line), f"{symbol}~{k}", 0, d)
+        for i, (k, d) in enumerate((siblings or {}).items())
+    ]
     row = Finding(
         id=fingerprint(path, symbol, 0),
         rule="test-rule",
@@ -115,14 +118,19 @@ def test_one_connection_is_one_secret_in_the_rds_schema() -> None:
     ("rows", "expected"),
     [
         pytest.param(
-            [finding("a.py:1", "DB_PASSWORD", **DB, siblings=CONNECTION), finding("b.py:2", "connect(password)", name="password", **DB, siblings=CONNECTION)],
+            [
+                finding("a.py:1", "DB_PASSWORD", **DB, siblings=CONNECTION),
+                finding("b.py:2", "connect(password)", name="password", **DB, siblings=CONNECTION),
+            ],
             [{"a.py:1", "b.py:2"}],
             id="one value in two files is one secret",
         ),
         pytest.param(
             [
                 finding("a.py:1", "A.connect(password)", name="password", **DB, siblings=CONNECTION),
-                finding("b.py:2", "B.connect(password)", name="password", **DB, siblings={**CONNECTION, "username": "other"}),
+                finding(
+                    "b.py:2", "B.connect(password)", name="password", **DB, siblings={**CONNECTION, "username": "other"}
+                ),
             ],
             [{"a.py:1"}, {"b.py:2"}],
             id="two accounts with one password are two secrets",
@@ -136,12 +144,18 @@ def test_one_connection_is_one_secret_in_the_rds_schema() -> None:
             id="a key pair is one secret",
         ),
         pytest.param(
-            [finding("a.py:1", "MAIL_PASSWORD", "m"), finding("a.py:2", "STRIPE_API_KEY", "s", kind=Kind.API_KEY, role="api_key")],
+            [
+                finding("a.py:1", "MAIL_PASSWORD", "m"),
+                finding("a.py:2", "STRIPE_API_KEY", "s", kind=Kind.API_KEY, role="api_key"),
+            ],
             [{"a.py:1"}, {"a.py:2"}],
             id="unrelated values are unrelated secrets",
         ),
         pytest.param(
-            [finding("a.py:1", "DB_PASSWORD", "r", length=4, **DB), finding("a.py:2", "SECRET_KEY", "r", length=4, kind=Kind.SIGNING_KEY, role="secret_key")],
+            [
+                finding("a.py:1", "DB_PASSWORD", "r", length=4, **DB),
+                finding("a.py:2", "SECRET_KEY", "r", length=4, kind=Kind.SIGNING_KEY, role="secret_key"),
+            ],
             [{"a.py:1"}, {"a.py:2"}],
             id="a weak value under unrelated names is two secrets without a question",
         ),
@@ -185,7 +199,10 @@ def test_one_constant_with_two_values_in_one_package_is_a_question_but_not_acros
     asked = made(finding("s/base.py:1", "API_TOKEN", "one"), finding("s/local_settings.py:1", "API_TOKEN", "two"))
     assert {bool(s.blocked) for s in asked.secrets} == {True}
     told = made(finding("s/dev.py:1", "API_TOKEN", "one"), finding("s/prod.py:1", "API_TOKEN", "two"))
-    assert {(s.id, s.environment, bool(s.blocked)) for s in told.secrets} == {("api-token", "production", False), ("api-token@development", "development", False)}
+    assert {(s.id, s.environment, bool(s.blocked)) for s in told.secrets} == {
+        ("api-token", "production", False),
+        ("api-token@development", "development", False),
+    }
 
 
 def test_secrets_of_two_environments_are_called_alike_only_when_they_are_one() -> None:
@@ -196,7 +213,11 @@ def test_secrets_of_two_environments_are_called_alike_only_when_they_are_one() -
         finding("live/mail.py:3", "send.secret_key", "3", name="secret_key", role="secret"),
     )
     ids = {s.fields[0].origins[0].symbol: s.id for s in made(*rows).secrets}
-    assert ids == {"ProdConfig.SECRET_KEY": "secret-key", "DevConfig.SECRET_KEY": "secret-key@development", "send.secret_key": "secret-key-2"}
+    assert ids == {
+        "ProdConfig.SECRET_KEY": "secret-key",
+        "DevConfig.SECRET_KEY": "secret-key@development",
+        "send.secret_key": "secret-key-2",
+    }
     assert {s.id for s in made(*rows[1:]).secrets} == {"secret-key@development", "secret-key-2"}
 
 
@@ -216,14 +237,26 @@ def test_a_value_of_one_environment_stays_where_the_others_evaluate_it_too() -> 
 
 
 def test_a_literal_of_unknown_environment_is_a_question_when_there_are_several() -> None:
-    rows = (finding("s/dev.py:1", "A_TOKEN", "1"), finding("s/prod.py:1", "B_TOKEN", "2"), finding("s/base.py:1", "C_TOKEN", "3"))
-    assert {s.fields[0].origins[0].path: bool(s.blocked) for s in made(*rows).secrets} == {"s/dev.py": False, "s/prod.py": False, "s/base.py": True}
+    rows = (
+        finding("s/dev.py:1", "A_TOKEN", "1"),
+        finding("s/prod.py:1", "B_TOKEN", "2"),
+        finding("s/base.py:1", "C_TOKEN", "3"),
+    )
+    assert {s.fields[0].origins[0].path: bool(s.blocked) for s in made(*rows).secrets} == {
+        "s/dev.py": False,
+        "s/prod.py": False,
+        "s/base.py": True,
+    }
     assert not [q for s in made(*rows, environment="production").secrets for q in s.blocked]
 
 
 @pytest.mark.parametrize(
     ("verdict", "language", "code"),
-    [(Verdict.TEST_VALUE, "python", "test-value"), (Verdict.REPORT, "python", "report-only"), (Verdict.MIGRATE, "toml", "no-rewriter")],
+    [
+        (Verdict.TEST_VALUE, "python", "test-value"),
+        (Verdict.REPORT, "python", "report-only"),
+        (Verdict.MIGRATE, "toml", "no-rewriter"),
+    ],
 )
 def test_what_does_not_move_is_a_skip_with_a_reason(verdict: Verdict, language: str, code: str) -> None:
     plan = made(finding("a.x:1", "TOKEN", verdict=verdict, language=language))
@@ -234,7 +267,14 @@ def test_what_does_not_move_is_a_skip_with_a_reason(verdict: Verdict, language: 
 def test_a_password_that_is_moved_by_hand_leaves_its_host_behind(tmp_path: Path) -> None:
     rows = (
         finding("a.py:1", "A.connect(password)", "1", name="a_password", siblings=CONNECTION, **DB),
-        finding("b.py:2", "B.connect(password)", "2", name="b_password", siblings={**CONNECTION, "host": "h2", "username": "u2"}, **DB),
+        finding(
+            "b.py:2",
+            "B.connect(password)",
+            "2",
+            name="b_password",
+            siblings={**CONNECTION, "host": "h2", "username": "u2"},
+            **DB,
+        ),
     )
     plan = made(*rows)
     first, second = sorted(plan.secrets, key=lambda s: s.id)
@@ -249,13 +289,29 @@ def test_a_password_that_is_moved_by_hand_leaves_its_host_behind(tmp_path: Path)
 
 
 def test_a_persons_edits_survive_planning_again(tmp_path: Path) -> None:
-    rows = (finding("a.py:1", "MAIL_PASSWORD", "m"), finding("b.py:2", "STRIPE_API_KEY", "s", kind=Kind.API_KEY, role="api_key"))
+    rows = (
+        finding("a.py:1", "MAIL_PASSWORD", "m"),
+        finding("b.py:2", "STRIPE_API_KEY", "s", kind=Kind.API_KEY, role="api_key"),
+    )
     text = planfile.dump(made(*rows))
-    text = text.replace("  mail:", "  smtp-login:").replace("home: secretsmanager", "home: parameter-store").replace("role: unknown", "role: WebRole")
+    text = (
+        text.replace("  mail:", "  smtp-login:")
+        .replace("home: secretsmanager", "home: parameter-store")
+        .replace("role: unknown", "role: WebRole")
+    )
     path = tmp_path / "plan.yaml"
     path.write_text(text)
-    again = made(finding("a.py:7", "MAIL_PASSWORD", "m"), rows[1], finding("c.py:1", "NEW_TOKEN", "n"), previous=planfile.load(path))
-    assert {s.id: s.home for s in again.secrets} == {"smtp-login": Home.PARAMETER_STORE, "stripe": Home.PARAMETER_STORE, "new": Home.SECRETS_MANAGER}
+    again = made(
+        finding("a.py:7", "MAIL_PASSWORD", "m"),
+        rows[1],
+        finding("c.py:1", "NEW_TOKEN", "n"),
+        previous=planfile.load(path),
+    )
+    assert {s.id: s.home for s in again.secrets} == {
+        "smtp-login": Home.PARAMETER_STORE,
+        "stripe": Home.PARAMETER_STORE,
+        "new": Home.SECRETS_MANAGER,
+    }
     assert {c.role for s in again.secrets if s.id != "new" for c in s.consumers} == {"WebRole"}
     assert groups(again)["smtp-login"] == {"a.py:7"}, "the line moved, the finding is the same"
 
@@ -268,7 +324,9 @@ def test_secrets_whose_code_was_rewritten_stay_in_the_plan() -> None:
 
 
 def test_names_are_stable_unique_and_no_partial_arn() -> None:
-    assert planning.slug("Stripe secret") == "stripe-secret-1", "a hyphen and six characters look like a suffix to Secrets Manager"
+    assert planning.slug("Stripe secret") == "stripe-secret-1", (
+        "a hyphen and six characters look like a suffix to Secrets Manager"
+    )
     assert planning.slug("ü!") == "app"
     plan = made(*(finding(f"p{i}/a.py:1", "call.login(password)", f"d{i}", name="password") for i in range(3)))
     assert len({s.id for s in plan.secrets}) == 3
@@ -280,7 +338,19 @@ def test_a_plan_is_the_same_whatever_order_findings_come_in() -> None:
 
 
 def source_and_candidate(data: bytes, span: Span) -> tuple[Source, Candidate]:
-    candidate = Candidate("a.py", "python", span, 1, 1, 1, Plaintext("x"), LiteralType.STR, Position.ASSIGNMENT, "MAIL_PASSWORD", "MAIL_PASSWORD")
+    candidate = Candidate(
+        "a.py",
+        "python",
+        span,
+        1,
+        1,
+        1,
+        Plaintext("x"),
+        LiteralType.STR,
+        Position.ASSIGNMENT,
+        "MAIL_PASSWORD",
+        "MAIL_PASSWORD",
+    )
     return Source("a.py", data, "python"), candidate
 
 
@@ -299,7 +369,9 @@ def test_a_changed_file_makes_the_plan_stale_and_a_changed_value_does_not() -> N
     binding.check(plan, {"a.py": (other, [same])}, frozenset({"a.py"}))
 
 
-@pytest.mark.parametrize(("change", "words"), [({"retriever": "helpr"}, "did you mean 'helper'"), ({"retriever": ""}, "'retriever'")])
+@pytest.mark.parametrize(
+    ("change", "words"), [({"retriever": "helpr"}, "did you mean 'helper'"), ({"retriever": ""}, "'retriever'")]
+)
 def test_a_plan_that_names_what_is_not_there_is_refused(change: dict[str, str], words: str) -> None:
     with pytest.raises(UsageError, match=words):
         binding.validate(replace(made(finding("a.py:1", "MAIL_PASSWORD")), **change), ["helper", "boto3"], ROTATIONS)  # type: ignore[arg-type, type-var]
@@ -311,20 +383,38 @@ def test_a_plan_that_names_what_is_not_there_is_refused(change: dict[str, str], 
         (
             "cloudformation",
             "Parameters/Pw/Default",
-            Sink(resource="AWS::RDS::DBInstance", parameter="MasterUserPassword", path="db.yaml", line=27, scope="Resources/Db", via="Ref Pw"),
+            Sink(
+                resource="AWS::RDS::DBInstance",
+                parameter="MasterUserPassword",
+                path="db.yaml",
+                line=27,
+                scope="Resources/Db",
+                via="Ref Pw",
+            ),
             ("db.yaml", 27, "Resources/Db/Properties/MasterUserPassword"),
         ),
         (
             "terraform",
             "variable.pw.default",
-            Sink(resource="aws_db_instance", parameter="password", path="main.tf", line=9, scope="resource.aws_db_instance.main", via="var.pw"),
+            Sink(
+                resource="aws_db_instance",
+                parameter="password",
+                path="main.tf",
+                line=9,
+                scope="resource.aws_db_instance.main",
+                via="var.pw",
+            ),
             ("main.tf", 9, "resource.aws_db_instance.main.password"),
         ),
     ],
 )
-def test_what_a_parameter_feeds_is_the_consumer(language: str, symbol: str, sink: Sink, expected: tuple[str, int, str]) -> None:
+def test_what_a_parameter_feeds_is_the_consumer(
+    language: str, symbol: str, sink: Sink, expected: tuple[str, int, str]
+) -> None:
     fed = finding("infra/x:3", symbol, language=language, evaluated=Evaluated.DEPLOY, sinks=(sink,))
     unused = replace(fed, sinks=())
-    ((consumer,), (alone,)) = ([(c.path, c.line, c.symbol) for c in made(f).secrets[0].consumers] for f in (fed, unused))
+    ((consumer,), (alone,)) = (
+        [(c.path, c.line, c.symbol) for c in made(f).secrets[0].consumers] for f in (fed, unused)
+    )
     assert consumer == expected
     assert alone == ("infra/x", 3, symbol)

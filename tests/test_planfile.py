@@ -36,7 +36,11 @@ PLAN = Plan(
     order=Order.SHELL_FIRST,
     retriever="helper",
     infrastructure="terraform",
-    environments=(Environment("production", "123456789012", "eu-central-1", "deploy", "{environment}/{secret}", {"team": "orders: a, b"}),),
+    environments=(
+        Environment(
+            "production", "123456789012", "eu-central-1", "deploy", "{environment}/{secret}", {"team": "orders: a, b"}
+        ),
+    ),
     secrets=(
         Secret(
             id="db",
@@ -45,13 +49,17 @@ PLAN = Plan(
             environment="production",
             fields=(
                 SecretField("engine", (), "postgres"),
-                SecretField("port", (Origin("app/db.py", "connect.psycopg2.connect(port)", 0, "", Shape.WHOLE, "", 13),)),
+                SecretField(
+                    "port", (Origin("app/db.py", "connect.psycopg2.connect(port)", 0, "", Shape.WHOLE, "", 13),)
+                ),
                 SecretField("password", (ORIGIN,)),
             ),
             why="because: it's",
             engine="postgres",
             rotation=RotationChoice("postgresql-single-user", "one login", "rate(14 days)"),
-            consumers=(Consumer("app/db.py", 14, "connect.psycopg2.connect(password)", Evaluated.CALL, "lambda", "OrdersRole"),),
+            consumers=(
+                Consumer("app/db.py", 14, "connect.psycopg2.connect(password)", Evaluated.CALL, "lambda", "OrdersRole"),
+            ),
             questions=(Question("q-1", "One or two?", ("one", "separate"), "one"),),
         ),
     ),
@@ -69,7 +77,9 @@ def written(tmp_path: Path, text: str) -> Path:
 
 def test_a_plan_comes_back_as_it_was_written(tmp_path: Path) -> None:
     loaded = planfile.load(written(tmp_path, planfile.dump(PLAN)))
-    assert [(r.finding, r.secret, r.key, r.tier) for r in loaded.replacements] == [(FINDING, "db", "password", Tier.SAFE)]
+    assert [(r.finding, r.secret, r.key, r.tier) for r in loaded.replacements] == [
+        (FINDING, "db", "password", Tier.SAFE)
+    ]
     assert planfile.dump(loaded) == planfile.dump(PLAN)
     assert loaded.secrets == PLAN.secrets
     assert loaded.environments == PLAN.environments
@@ -78,7 +88,12 @@ def test_a_plan_comes_back_as_it_was_written(tmp_path: Path) -> None:
 def test_moving_one_origin_to_another_secret_regroups(tmp_path: Path) -> None:
     text = planfile.dump(PLAN)
     head, _, tail = text.partition("skips:")
-    second = head[head.index("  db:") :].replace("  db:", "  replica:").replace(FINDING, SECOND).replace("ordinal: 1", "ordinal: 2")
+    second = (
+        head[head.index("  db:") :]
+        .replace("  db:", "  replica:")
+        .replace(FINDING, SECOND)
+        .replace("ordinal: 1", "ordinal: 2")
+    )
     loaded = planfile.load(written(tmp_path, f"{head}{second}skips:{tail}"))
     assert {r.finding: r.secret for r in loaded.replacements} == {FINDING: "db", SECOND: "replica"}
 
@@ -88,7 +103,11 @@ def test_moving_one_origin_to_another_secret_regroups(tmp_path: Path) -> None:
     [
         ("application:", "aplication:", "'aplication'; did you mean 'application'"),
         ("    rotation:", "    rotaton:", "'secrets.db.rotaton'; did you mean 'rotation'"),
-        ("home: secretsmanager", "home: vault", "'secrets.db.home' is 'vault'; use one of secretsmanager, parameter-store"),
+        (
+            "home: secretsmanager",
+            "home: vault",
+            "'secrets.db.home' is 'vault'; use one of secretsmanager, parameter-store",
+        ),
         ("kind: database-credential", "kind: dunno", "'secrets.db.kind' is 'dunno'"),
         ("environment: production", "environment: prod", "'secrets.db.environment' names 'prod'"),
         ("order: shell-first", "order: sometime", "'order' is 'sometime'; use one of shell-first, adopt"),
@@ -101,7 +120,11 @@ def test_moving_one_origin_to_another_secret_regroups(tmp_path: Path) -> None:
         ("form: json", "form: xml", "'secrets.db.form' is 'xml'"),
         ("secrets:", "secrets: [", "not valid YAML at line"),
         ("application:", "application: shop\napplication:", "a key stands twice at line"),
-        (f"finding: {FINDING}", "finding: 0123456789abcdef", "'secrets.db.fields.password[0].finding' is not that of app/db.py:14"),
+        (
+            f"finding: {FINDING}",
+            "finding: 0123456789abcdef",
+            "'secrets.db.fields.password[0].finding' is not that of app/db.py:14",
+        ),
     ],
 )
 def test_a_wrong_edit_is_refused_with_file_and_key(tmp_path: Path, old: str, new: str, expected: str) -> None:
@@ -115,9 +138,16 @@ def test_a_wrong_edit_is_refused_with_file_and_key(tmp_path: Path, old: str, new
 
 
 def test_a_credential_can_not_be_written_into_the_plan_as_a_constant(tmp_path: Path) -> None:
-    lines = planfile.dump(PLAN).replace("        engine:\n          constant: postgres", "        password:\n          constant: x")
+    lines = planfile.dump(PLAN).replace(
+        "        engine:\n          constant: postgres", "        password:\n          constant: x"
+    )
     with pytest.raises(UsageError, match="never stand in a plan"):
-        planfile.load(written(tmp_path, lines.replace("      engine:\n        constant: postgres", "      secret:\n        constant: x")))
+        planfile.load(
+            written(
+                tmp_path,
+                lines.replace("      engine:\n        constant: postgres", "      secret:\n        constant: x"),
+            )
+        )
 
 
 def test_no_plan_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:

@@ -50,7 +50,21 @@ def shown(candidate: Candidate) -> dict[str, str]:
 def identity(candidate: Candidate) -> tuple[str, ...]:
     """Everything but places: what no encoding and no line ending may change."""
     said = shown(candidate)
-    return tuple(said[key] for key in ("value", "position", "name", "symbol", "ordinal", "callee", "parameter", "evaluated", "literal", "note"))
+    return tuple(
+        said[key]
+        for key in (
+            "value",
+            "position",
+            "name",
+            "symbol",
+            "ordinal",
+            "callee",
+            "parameter",
+            "evaluated",
+            "literal",
+            "note",
+        )
+    )
 
 
 @pytest.mark.parametrize("snippet", SNIPPETS, ids=str)
@@ -60,7 +74,9 @@ def test_shape(snippet: Snippet) -> None:
         kind, at, offset = row["scope"].partition("@")
         row["scope"] = f"{kind}@{snippet.source[int(offset) :][:9]}" if at else kind
     for expected in snippet.expected:
-        assert _matching(found, expected), f"{dict(expected)} is not among {[f for f in found if f['value'] == expected['value']]}"
+        assert _matching(found, expected), (
+            f"{dict(expected)} is not among {[f for f in found if f['value'] == expected['value']]}"
+        )
     assert not {f["value"] for f in found} & set(snippet.absent)
 
 
@@ -120,9 +136,17 @@ VARIANTS = {
     "cookie utf-8": lambda s: ("#!/usr/bin/python\n# -*- coding: utf-8 -*-\n" + s).encode(),
     "no final newline": lambda s: s.rstrip("\n").encode(),
     "form feeds": lambda s: ("\x0c\n" + s + "\x0c\n").encode(),
-    "non-ascii before": lambda s: ('\xe9\xe8 = "\u20ac\U0001f511"; ' + s).encode() if not s.startswith(("@", "if", "for", "try", "match", "def", "class", "async", "with", "#")) else s.encode(),
-    "non-ascii in latin-1": lambda s: ("# coding: latin-1\n" + ('\xe9 = "\xe0"; ' + s if s[:1].isupper() else s)).encode("latin-1"),
-    "shift_jis": lambda s: ("# coding: shift_jis\n" + ('x = "\u8868\u793a"; ' + s if s[:1].isupper() else s)).encode("shift_jis", "replace"),
+    "non-ascii before": lambda s: (
+        ('\xe9\xe8 = "\u20ac\U0001f511"; ' + s).encode()
+        if not s.startswith(("@", "if", "for", "try", "match", "def", "class", "async", "with", "#"))
+        else s.encode()
+    ),
+    "non-ascii in latin-1": lambda s: (
+        "# coding: latin-1\n" + ('\xe9 = "\xe0"; ' + s if s[:1].isupper() else s)
+    ).encode("latin-1"),
+    "shift_jis": lambda s: ("# coding: shift_jis\n" + ('x = "\u8868\u793a"; ' + s if s[:1].isupper() else s)).encode(
+        "shift_jis", "replace"
+    ),
 }
 
 
@@ -160,12 +184,22 @@ def windowed(source: Source, hits: list[int], full: Extraction) -> None:
     near = {n for n, (first, last) in lines.items() if any(first <= source.line_of(hit) <= last for hit in hits)}
     here = {c for c in full.candidates if any(lines[n][0] <= c.line <= lines[n][1] for n in near)}
     here |= {c for c in full.candidates if c.note == "comment" and any(source.line_of(hit) == c.line for hit in hits)}
-    names = {r.target for r in part.references} | {r.defines for r in part.references} | {c.defines for c in part.candidates}
+    names = (
+        {r.target for r in part.references}
+        | {r.defines for r in part.references}
+        | {c.defines for c in part.candidates}
+    )
     missing = {c for c in here if c.position is not Position.TEXT} - set(part.candidates)
     assert not missing
     for candidate in set(part.candidates) - here:
         assert candidate.defines, "only a value that is passed on may stand elsewhere"
-        assert any(name == candidate.defines or candidate.defines.startswith((f"{name}.", f"{name}[")) or name.startswith(candidate.defines) for name in names if name)
+        assert any(
+            name == candidate.defines
+            or candidate.defines.startswith((f"{name}.", f"{name}["))
+            or name.startswith(candidate.defines)
+            for name in names
+            if name
+        )
 
 
 def _logical_lines(source: Source) -> dict[int, tuple[int, int]]:
@@ -255,7 +289,14 @@ def test_text_rules_take_over(name: str) -> None:
 
 
 def test_deep_but_valid_sources_are_walked() -> None:
-    for deep in (" + ".join(f'"a{i}"' for i in range(900)), "a" + ".b()" * 400, "a" + ".b" * 900, "-" * 500 + "1", "(" * 150 + "1" + ")" * 150, "lambda: " * 150 + "1"):
+    for deep in (
+        " + ".join(f'"a{i}"' for i in range(900)),
+        "a" + ".b()" * 400,
+        "a" + ".b" * 900,
+        "-" * 500 + "1",
+        "(" * 150 + "1" + ")" * 150,
+        "lambda: " * 150 + "1",
+    ):
         found = read(f'x = {deep}\npassword = "pw-1"\n')
         assert "pw-1" in {c.value.reveal() for c in found.candidates}
     branches = "if a == 0:\n    pass\n" + "".join(f'elif a == {i}:\n    password = "pw-{i}"\n' for i in range(1, 300))
@@ -287,7 +328,17 @@ def test_text_language() -> None:
 def test_notebook(style: dict[str, object]) -> None:
     cells = [
         {"cell_type": "markdown", "source": ['password = "md-1"']},
-        {"cell_type": "code", "metadata": {"source": ["x"]}, "source": ["%matplotlib inline\n", "import psycopg2\n", "# token = \"tok-1\"\n", "\xe9 = '\xfc'; PW = \"p\xe4\\\"1\"\n"], "outputs": [{"text": ["password='out-1'"]}]},
+        {
+            "cell_type": "code",
+            "metadata": {"source": ["x"]},
+            "source": [
+                "%matplotlib inline\n",
+                "import psycopg2\n",
+                '# token = "tok-1"\n',
+                '\xe9 = \'\xfc\'; PW = "p\xe4\\"1"\n',
+            ],
+            "outputs": [{"text": ["password='out-1'"]}],
+        },
         {"source": "psycopg2.connect(host='h', password=PW)\nt = '\U0001f511'; z = 'z-1'", "cell_type": "code"},
         {"cell_type": "code", "source": ["print 'x'\n", "password = 'py2-1'"]},
     ]
@@ -295,11 +346,20 @@ def test_notebook(style: dict[str, object]) -> None:
     source = Source("n.ipynb", data, "notebook")
     found = notebook.candidates(source)
     values = {c.name: c.value.reveal() for c in found.candidates}
-    assert values["PW"] == 'p\xe4"1' and values["token"] == "tok-1" and values["z"] == "z-1" and values["password"] == "py2-1"
+    assert (
+        values["PW"] == 'p\xe4"1'
+        and values["token"] == "tok-1"
+        and values["z"] == "z-1"
+        and values["password"] == "py2-1"
+    )
     assert "md-1" not in values.values() and "out-1" not in values.values()
     for candidate in found.candidates:
         written = json.loads(b'"' + data[candidate.span.start : candidate.span.end] + b'"')
-        assert written == candidate.value.reveal() if candidate.literal is LiteralType.TEXT else ast.literal_eval(written) == candidate.value.reveal()
+        assert (
+            written == candidate.value.reveal()
+            if candidate.literal is LiteralType.TEXT
+            else ast.literal_eval(written) == candidate.value.reveal()
+        )
         assert candidate.line == source.line_of(candidate.span.start)
     assert [(r.target, r.parameter) for r in found.references] == [("n.ipynb::PW", "password")]
     assert "py2-1" not in str(found.problems)
@@ -317,7 +377,11 @@ def test_a_broken_notebook_is_read_as_text() -> None:
 
 def library() -> list[Path]:
     """150 files of the standard library, spread over its folders."""
-    files = sorted(p for p in Path(sysconfig.get_paths()["stdlib"]).rglob("*.py") if "site-packages" not in p.parts and "dist-packages" not in p.parts)
+    files = sorted(
+        p
+        for p in Path(sysconfig.get_paths()["stdlib"]).rglob("*.py")
+        if "site-packages" not in p.parts and "dist-packages" not in p.parts
+    )
     return files[:: max(1, len(files) // 150)][:150]
 
 
@@ -347,7 +411,12 @@ def test_standard_library() -> None:
 
 def test_finding_loads_no_rewriter() -> None:
     code = "import sys; from hardcode_hunter.languages.python import PYTHON; from hardcode_hunter.model import Source; PYTHON.candidates(Source('a.py', b'x = 1'), None); print('libcst' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(__file__).parent.parent).stdout.strip() == "False"
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(__file__).parent.parent
+        ).stdout.strip()
+        == "False"
+    )
 
 
 def test_language() -> None:

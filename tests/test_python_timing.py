@@ -21,7 +21,7 @@ from hardcode_hunter.rewrite import as_read
         ('f = lambda: get_secret("db", "password")', False),
         ('class C:\n    def m(self):\n        return get_secret("db", "password")', False),
         ('KEY = get_secret("mail", "password")', False),
-        ('URL = f"redis://:{quote(get_secret(\'db\', \'password\'), safe=\'\')}@h"', True),
+        ("URL = f\"redis://:{quote(get_secret('db', 'password'), safe='')}@h\"", True),
         ("def (", True),
         ("\x00", True),
     ],
@@ -36,7 +36,8 @@ def test_a_consumer_reads_when_its_new_code_reads() -> None:
     change = Change("a.py", "before", edits)
     early = Consumer("a.py", 1, "KEY", Evaluated.IMPORT)
     secrets = tuple(
-        Secret(id, Kind.DATABASE, Home.SECRETS_MANAGER, "production", (SecretField("password"),), consumers=(early,)) for id in ("db", "db@staging")
+        Secret(id, Kind.DATABASE, Home.SECRETS_MANAGER, "production", (SecretField("password"),), consumers=(early,))
+        for id in ("db", "db@staging")
     )
     read = as_read(secrets, [change], {"a.py": Source("a.py", old, "python")})
     assert [c.reads for s in read for c in s.consumers] == [Evaluated.CALL, Evaluated.CALL]

@@ -70,7 +70,9 @@ def test_fresh_sees_a_rotation_at_once(kept_in_memory: Any, helper: ModuleType, 
         assert helper.get_secret("shop-db", "username") == "shop_app"
 
 
-def test_fresh_reads_share_a_read_that_began_after_them(kept_in_memory: Any, helper: ModuleType, calls: list[str]) -> None:
+def test_fresh_reads_share_a_read_that_began_after_them(
+    kept_in_memory: Any, helper: ModuleType, calls: list[str]
+) -> None:
     """The clock stands still, so that every read begins no later than the one call that serves all."""
     assert set(together(16, lambda: helper.get_secret("shop-db", "password", fresh=True))) == {OLD}
     assert calls == ["GetSecretValue"]
@@ -110,7 +112,11 @@ class Unplugged:
 
 
 def test_outage_serves_the_old_value_for_a_while(
-    kept_in_memory: Any, helper: ModuleType, clock: Clock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    kept_in_memory: Any,
+    helper: ModuleType,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     assert helper.get_secret("shop-db", "password") == OLD
     unplugged = Unplugged(monkeypatch)
@@ -170,7 +176,9 @@ def test_rotation_is_survived(kept_in_memory: Any, helper: ModuleType, clock: Cl
     assert database.attempts == 5
 
 
-def test_wrong_password_is_still_an_error(kept_in_memory: Any, helper: ModuleType, calls: list[str], clock: Clock) -> None:
+def test_wrong_password_is_still_an_error(
+    kept_in_memory: Any, helper: ModuleType, calls: list[str], clock: Clock
+) -> None:
     database = Database("something else")
     for _ in range(5):  # a storm of refusals doesn't become a storm of API calls
         with pytest.raises(PermissionError):

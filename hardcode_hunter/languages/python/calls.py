@@ -3,38 +3,34 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from hardcode_hunter.languages.python.chains import chain, last_name
 from hardcode_hunter.languages.python.drafts import Binding, Place
+from hardcode_hunter.languages.python.known_calls import (
+    CREDENTIAL,
+    DECODERS,
+    DEFAULTS,
+    DICTS,
+    ENVIRONMENT,
+    ENVIRONMENT_NAMES,
+    ENVIRONMENT_TYPES,
+    FETCHES,
+    FIELDS,
+    FIRST_IS_DEFAULT,
+    IDENTIFIER,
+    OPTIONS,
+    SAME_METHODS,
+    SAME_VALUE,
+    TAKES_MORE,
+    TEXT_OPTIONS,
+)
 from hardcode_hunter.languages.python.names import Names, joined
 from hardcode_hunter.model import Position
 
 Push = Callable[[ast.expr, Binding | None, Place], None]
 Note = Callable[[ast.expr, Binding, Place], None]
-
-# functions whose result is the argument as far as a credential goes
-SAME_VALUE = frozenset(["str", "bytes", "int", "bytearray", "SecretStr", "SecretBytes", "Secret", "quote", "quote_plus", "unquote", "cast", "StringIO", "BytesIO", "dedent", "cleandoc", "mark_safe", "force_str", "force_bytes", "to_bytes", "smart_str", "gettext_noop"])
-# methods whose result is their receiver in that sense
-SAME_METHODS = frozenset(["encode", "decode", "strip", "rstrip", "lstrip", "lower", "upper", "replace", "format", "format_map", "split", "expandtabs", "get_secret_value"])
-_TEXT_OPTIONS = frozenset(["encoding", "errors", "sep", "maxsplit", "safe", "base"])
-_TAKES_MORE = frozenset(["str", "bytes", "bytearray", "int", "cast", "quote", "quote_plus", "force_str", "force_bytes"])
-DECODERS = frozenset(["b64decode", "urlsafe_b64decode", "standard_b64decode", "b32decode", "b16decode", "a85decode", "b85decode", "decodestring", "decodebytes", "unhexlify", "a2b_hex", "a2b_base64", "fromhex"])
-DICTS = frozenset(["dict", "OrderedDict", "MappingProxyType", "SimpleNamespace", "Namespace", "AttrDict", "Munch", "Box", "Bunch", "EasyDict", "edict", "defaultdict"])
-# calls that declare a field or an option: their default is what the name gets
-FIELDS = frozenset(["field", "Field", "ib", "attrib", "Option", "Argument", "Query", "Header", "Form", "Body", "Cookie", "Column", "mapped_column", "CharField", "TextField", "StringField", "Setting", "PrivateAttr"])
-_FIRST_IS_DEFAULT = frozenset(["Field", "Option", "Argument", "Query", "Header", "Form", "Body", "Cookie"])
-_DEFAULTS = frozenset(["default", "default_factory", "factory"])
-OPTIONS = {"add_argument": "argparse", "add_option": "optparse", "option": "click", "argument": "click", "password_option": "click", "define": "option", "DEFINE_string": "absl"}
-_ENVIRONMENT = ("os.getenv", "os.environ.get", "os.environ.pop", "environ.get", "decouple.config", "prettyconf.config", "starlette.config.Config")
-_ENVIRONMENT_TYPES = ("environ.Env", "environ.FileAwareEnv", "environs.Env", "envparse.Env", "envparse.env", "starlette.config.Config", "decouple.Config")
-_ENVIRONMENT_NAMES = frozenset(["env", "config", "getenv", "get_env", "env_var", "get_env_variable", "env_default", "getenv_or_default"])
-_CREDENTIAL = re.compile(r"pass|pwd|secret|token|key|auth|cred|user|login|host|port|database|dbname|account|pin\b", re.I)
-_IDENTIFIER = re.compile(r"[A-Za-z_][\w.\-]{1,60}")
-# calls that fetch a credential: what they are given says where it is, and none of it is one
-_FETCHES = re.compile(r"_*(?:get|read|fetch|load|lookup|retrieve|resolve|describe)_?\w*?(?:secret|password|credential|parameter)s?(?:_(?:value|string|json))?", re.I)
 
 
 class Calls:
@@ -48,7 +44,7 @@ class Calls:
     @staticmethod
     def says_credential(text: str) -> bool:
         """Whether ``text`` is an identifier that names a part of a credential."""
-        return bool(_IDENTIFIER.fullmatch(text) and _CREDENTIAL.search(text))
+        return bool(IDENTIFIER.fullmatch(text) and CREDENTIAL.search(text))
 
     def visit(self, node: ast.Call, binding: Binding | None, place: Place) -> None:
         callee = self._names.callee(node.func, place.scope, node.lineno)
@@ -67,7 +63,12 @@ class Calls:
             self._decoder(node, callee, binding, place)
         elif last in DICTS:
             self._dict(node, last, binding, place)
-        elif last in ("update", "from_mapping") and receiver is not None and chain(receiver) is not None and not _only_literals(node):
+        elif (
+            last in ("update", "from_mapping")
+            and receiver is not None
+            and chain(receiver) is not None
+            and not _only_literals(node)
+        ):
             self._update(node, callee, receiver, place)
         elif last in ("setdefault", "setattr") and self._assigned(node, callee, last, receiver, place):
             return
@@ -81,7 +82,9 @@ class Calls:
     @staticmethod
     def _of_text(node: ast.Call, last: str, receiver: ast.expr, place: Place) -> bool:
         """Whether it is the method of a text, and not ``jwt.encode(payload, "key")`` or ``dataclasses.replace(x, password="…")``."""
-        given = any(not isinstance(value, ast.Constant) for value in node.args) or any(k.arg not in _TEXT_OPTIONS for k in node.keywords)
+        given = any(not isinstance(value, ast.Constant) for value in node.args) or any(
+            k.arg not in TEXT_OPTIONS for k in node.keywords
+        )
         if given and last not in ("format", "format_map"):
             return False
         base = receiver
@@ -126,12 +129,22 @@ class Calls:
         if not node.args:
             return False
         func = node.func
-        if callee in _ENVIRONMENT or callee.endswith((".environ.get", ".getenv")) or callee.startswith(_ENVIRONMENT_TYPES):
+        if (
+            callee in ENVIRONMENT
+            or callee.endswith((".environ.get", ".getenv"))
+            or callee.startswith(ENVIRONMENT_TYPES)
+        ):
             return True
         if isinstance(func, ast.Attribute):
             owner = last_name(func.value)
-            return (func.attr in ("get", "pop") and owner == "environ") or (isinstance(func.value, ast.Name) and owner == "env")
-        return isinstance(func, ast.Name) and func.id in _ENVIRONMENT_NAMES and isinstance(node.args[0], ast.Constant | ast.Name)
+            return (func.attr in ("get", "pop") and owner == "environ") or (
+                isinstance(func.value, ast.Name) and owner == "env"
+            )
+        return (
+            isinstance(func, ast.Name)
+            and func.id in ENVIRONMENT_NAMES
+            and isinstance(node.args[0], ast.Constant | ast.Name)
+        )
 
     def _default(self, node: ast.Call, callee: str, binding: Binding | None, place: Place) -> None:
         key = _key(node.args[0])
@@ -145,10 +158,20 @@ class Calls:
 
     def _env_default(self, key: str, callee: str, binding: Binding | None, place: Place) -> Binding:
         if binding is None:
-            return Binding(Position.ENV_DEFAULT, key, place.scope.inside(f"{callee}.{key}"), place.scope.label, callee, "default")
+            return Binding(
+                Position.ENV_DEFAULT, key, place.scope.inside(f"{callee}.{key}"), place.scope.label, callee, "default"
+            )
         own = binding.callee and binding.position is not Position.ENV_DEFAULT
         symbol = place.scope.inside(f"{callee}.{key}") if own else binding.symbol
-        return replace(binding, position=Position.ENV_DEFAULT, name=key or binding.name, symbol=symbol, callee=callee, parameter="default", outer=_call_of(binding))
+        return replace(
+            binding,
+            position=Position.ENV_DEFAULT,
+            name=key or binding.name,
+            symbol=symbol,
+            callee=callee,
+            parameter="default",
+            outer=_call_of(binding),
+        )
 
     def fallback(self, value: ast.Call | ast.Subscript, binding: Binding | None, place: Place) -> Binding | None:
         """The binding of the literal in ``value or "literal"`` when ``value`` reads the environment."""
@@ -196,7 +219,7 @@ class Calls:
         parameters = self._names.parameters.get(callee, ())
         last = callee.rpartition(".")[2]
         option = _option(node, last)
-        key, fetches = "", bool(_FETCHES.fullmatch(last))
+        key, fetches = "", bool(FETCHES.fullmatch(last))
         for number, value in enumerate(positional):
             if isinstance(value, ast.Starred):
                 self._push(value.value, self._argument(node, callee, "*" if not number else "", "", place), place)
@@ -205,7 +228,7 @@ class Calls:
             bound = self._argument(node, callee, f"#{number}", name, place)
             if number < len(parameters):
                 bound.defines = f"{self._names.homes[callee]}{parameters[number]}"
-            elif binding is not None and not binding.callee and last in _FIRST_IS_DEFAULT and not number:
+            elif binding is not None and not binding.callee and last in FIRST_IS_DEFAULT and not number:
                 bound = replace(binding, callee=callee, parameter="#0")
             self._push(value, bound, place)
             said = value.value if isinstance(value, ast.Constant) and isinstance(value.value, str) else ""
@@ -213,7 +236,9 @@ class Calls:
         for keyword in node.keywords:
             self._keyword(node, keyword, callee, option, binding, place)
 
-    def _keyword(self, node: ast.Call, keyword: ast.keyword, callee: str, option: str, binding: Binding | None, place: Place) -> None:
+    def _keyword(
+        self, node: ast.Call, keyword: ast.keyword, callee: str, option: str, binding: Binding | None, place: Place
+    ) -> None:
         name, value = keyword.arg, keyword.value
         if name is None:
             bound = self._argument(node, callee, "**", "", place)
@@ -226,9 +251,9 @@ class Calls:
         last = callee.rpartition(".")[2]
         if callee in self._names.parameters:
             bound.defines = f"{self._names.homes[callee]}{name}"
-        if name in _DEFAULTS and option:
+        if name in DEFAULTS and option:
             bound.name, bound.symbol, bound.note = option, place.scope.inside(f"{callee}.{option}"), OPTIONS[last]
-        elif name in _DEFAULTS and binding is not None and not binding.callee:
+        elif name in DEFAULTS and binding is not None and not binding.callee:
             position = binding.position if last in FIELDS else Position.ARGUMENT
             bound = replace(binding, position=position, callee=callee, parameter=name)
         self._push(value, bound, place)
@@ -240,7 +265,9 @@ class Calls:
             self._push(item, self._argument(node, callee, name or "*", name if name != "**" else "", place), place)
 
     def _argument(self, node: ast.Call, callee: str, parameter: str, name: str, place: Place) -> Binding:
-        return Binding(Position.ARGUMENT, name, place.scope.inside(f"{callee}.{parameter or '*'}"), node, callee, parameter)
+        return Binding(
+            Position.ARGUMENT, name, place.scope.inside(f"{callee}.{parameter or '*'}"), node, callee, parameter
+        )
 
 
 def _call_of(binding: Binding) -> Binding | None:
@@ -251,7 +278,9 @@ def _call_of(binding: Binding) -> Binding | None:
 
 def _passes_on(node: ast.Call, last: str) -> bool:
     """Whether a call of a function that returns its argument has that one argument."""
-    return (len(node.args) == 1 or (bool(node.args) and last in _TAKES_MORE)) and all(k.arg in _TEXT_OPTIONS for k in node.keywords)
+    return (len(node.args) == 1 or (bool(node.args) and last in TAKES_MORE)) and all(
+        k.arg in TEXT_OPTIONS for k in node.keywords
+    )
 
 
 def _only_literals(node: ast.Call) -> bool:

@@ -62,7 +62,12 @@ def _called(node: ast.Call) -> tuple[str, bool, ast.expr | None]:
     if not node.args and not node.keywords and isinstance(node.func, ast.Name | ast.Attribute):
         return "()", False, node.func
     first = node.args[0] if node.args else None
-    if isinstance(node.func, ast.Attribute) and node.func.attr in _ACCESSORS and isinstance(first, ast.Constant) and isinstance(first.value, str):
+    if (
+        isinstance(node.func, ast.Attribute)
+        and node.func.attr in _ACCESSORS
+        and isinstance(first, ast.Constant)
+        and isinstance(first.value, str)
+    ):
         return first.value, True, node.func.value
     if isinstance(node.func, ast.Name) and node.func.id == "getattr" and len(node.args) > 1:
         name = node.args[1]
@@ -88,7 +93,15 @@ def last_name(node: ast.expr) -> str:
             key = _called(node)
             if key[0] and key[0] != "()":
                 return key[0]
-            if isinstance(node.func, ast.Attribute) and node.func.attr in ("strip", "lower", "upper", "decode", "encode", "rstrip", "lstrip"):
+            if isinstance(node.func, ast.Attribute) and node.func.attr in (
+                "strip",
+                "lower",
+                "upper",
+                "decode",
+                "encode",
+                "rstrip",
+                "lstrip",
+            ):
                 node = node.func.value
             else:
                 node = node.func

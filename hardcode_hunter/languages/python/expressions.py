@@ -116,7 +116,12 @@ class Expressions:
     def _operation(self, node: ast.BinOp, binding: Binding | None, place: Place) -> None:
         if isinstance(node.op, ast.Add):
             self._sum(node, binding, place)
-        elif isinstance(node.op, ast.Mod) and binding is not None and (found := literal(node.left)) and found.type is not LiteralType.INT:
+        elif (
+            isinstance(node.op, ast.Mod)
+            and binding is not None
+            and (found := literal(node.left))
+            and found.type is not LiteralType.INT
+        ):
             self.push(node.left, binding.noted("percent-format"), place)
             argument = binding.noted("percent-format argument")
             for value in node.right.elts if isinstance(node.right, ast.Tuple) else [node.right]:
@@ -186,7 +191,15 @@ class Expressions:
         name = node.target.id
         place.scope.stores.add(name)
         outer = binding.reached if binding is not None and binding.reached.callee else None
-        bound = Binding(Position.ASSIGNMENT, name, place.scope.inside(name), place.scope.label, defines=place.scope.defined(name), note="walrus", outer=outer)
+        bound = Binding(
+            Position.ASSIGNMENT,
+            name,
+            place.scope.inside(name),
+            place.scope.label,
+            defines=place.scope.defined(name),
+            note="walrus",
+            outer=outer,
+        )
         self.push(node.value, bound, place)
 
     def _yield(self, node: ast.Yield, binding: Binding | None, place: Place) -> None:
@@ -203,7 +216,9 @@ class Expressions:
             if key is None:
                 self.push(value, base, place)
                 continue
-            text = str(key.value) if isinstance(key, ast.Constant) and isinstance(key.value, str | int) else last_name(key)
+            text = (
+                str(key.value) if isinstance(key, ast.Constant) and isinstance(key.value, str | int) else last_name(key)
+            )
             if not isinstance(key, ast.Constant):
                 self.push(key, None, place)
             bound = base.item(text, node)
@@ -217,11 +232,16 @@ class Expressions:
         first = node.elts[0].value if pair and isinstance(node.elts[0], ast.Constant) else None
         named = first if isinstance(first, str) and self._calls.says_credential(first) else ""
         for number, element in enumerate(node.elts):
-            if isinstance(element, ast.Constant) and (binding is None or not (isinstance(element.value, str | bytes) or (numbers and type(element.value) is int))):
+            if isinstance(element, ast.Constant) and (
+                binding is None
+                or not (isinstance(element.value, str | bytes) or (numbers and type(element.value) is int))
+            ):
                 if element.end_lineno != element.lineno:
                     self.push(element, None, place)
                 continue
-            self.push(element, binding.element(number, node, named if number else "") if binding is not None else None, place)
+            self.push(
+                element, binding.element(number, node, named if number else "") if binding is not None else None, place
+            )
 
     def _comprehension(self, node: _Comprehension, binding: Binding | None, place: Place) -> None:
         inner = Scope("function", place.scope.inside("<comprehension>"), place.scope)
@@ -251,7 +271,11 @@ class Expressions:
                     continue
                 for name, element in zip(target.elts, row.elts, strict=True):
                     said = last_name(name)
-                    self.push(element, Binding(Position.ELEMENT, said, place.scope.inside(f"{said}[{number}]"), row, note="loop"), place)
+                    self.push(
+                        element,
+                        Binding(Position.ELEMENT, said, place.scope.inside(f"{said}[{number}]"), row, note="loop"),
+                        place,
+                    )
         else:
             said = last_name(target)
             self.push(values, Binding(Position.ELEMENT, said, place.scope.inside(said), label, note="loop"), place)
@@ -307,6 +331,11 @@ class Expressions:
 def _value_of(node: ast.Dict, keys: frozenset[str]) -> str:
     """The text under the first of ``keys`` in a dict literal: ``{"name": "DB_PASSWORD", "value": …}`` names the value."""
     for key, value in zip(node.keys, node.values, strict=True):
-        if isinstance(key, ast.Constant) and key.value in keys and isinstance(value, ast.Constant) and isinstance(value.value, str):
+        if (
+            isinstance(key, ast.Constant)
+            and key.value in keys
+            and isinstance(value, ast.Constant)
+            and isinstance(value.value, str)
+        ):
             return value.value
     return ""

@@ -58,14 +58,23 @@ def fold(terms: list[Literal]) -> Literal | None:
     if types == {LiteralType.BYTES}:
         return Literal("".join(term.value for term in terms), LiteralType.BYTES)
     if types and types <= {LiteralType.STR, LiteralType.TEMPLATE}:
-        return Literal("".join(term.value for term in terms), LiteralType.TEMPLATE if LiteralType.TEMPLATE in types else LiteralType.STR)
+        return Literal(
+            "".join(term.value for term in terms),
+            LiteralType.TEMPLATE if LiteralType.TEMPLATE in types else LiteralType.STR,
+        )
     return None
 
 
 def agrees(source: str, expected: Literal) -> bool:
     """Whether ``source``, cut out of the file, is an expression with this literal value: the proof of a span."""
     value = expected.value
-    if expected.type is LiteralType.STR and len(source) == len(value) + 2 and source[0] == source[-1] and source[0] in "'\"" and source[1:-1] == value:
+    if (
+        expected.type is LiteralType.STR
+        and len(source) == len(value) + 2
+        and source[0] == source[-1]
+        and source[0] in "'\""
+        and source[1:-1] == value
+    ):
         return "\\" not in value and source[0] not in value and "\n" not in value and "\r" not in value
     try:
         with warnings.catch_warnings():
@@ -98,7 +107,13 @@ def _template(node: ast.expr) -> Literal:
 
 def _character(node: ast.expr) -> Literal | None:
     """``chr(65)``, with which some hide a literal."""
-    if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "chr" and len(node.args) == 1 and not node.keywords):
+    if not (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == "chr"
+        and len(node.args) == 1
+        and not node.keywords
+    ):
         return None
     code = node.args[0]
     if isinstance(code, ast.Constant) and type(code.value) is int and 0 <= code.value < 0x110000:

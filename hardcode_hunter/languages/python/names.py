@@ -78,7 +78,9 @@ class Names:
     tree: ast.Module
     root: Scope = field(default_factory=lambda: Scope("module"))
     scopes: dict[int, Scope] = field(default_factory=dict)
-    parameters: dict[str, tuple[str, ...]] = field(default_factory=dict)  # qualified function or class -> positional names
+    parameters: dict[str, tuple[str, ...]] = field(
+        default_factory=dict
+    )  # qualified function or class -> positional names
     homes: dict[str, str] = field(default_factory=dict)  # the same -> what stands before a parameter in what it defines
     classes: dict[str, ast.ClassDef] = field(default_factory=dict)
     modules: set[str] = field(default_factory=set)  # imported as `import a.b`
@@ -94,7 +96,9 @@ class Names:
         for path, node in self.classes.items():
             nature = self.scopes[id(node)].nature = self._nature(path, 0)
             if nature in ("dataclass", "attrs", "namedtuple", "pydantic") and path not in self.parameters:
-                fields = (s.target.id for s in node.body if isinstance(s, ast.AnnAssign) and isinstance(s.target, ast.Name))
+                fields = (
+                    s.target.id for s in node.body if isinstance(s, ast.AnnAssign) and isinstance(s.target, ast.Name)
+                )
                 self.parameters[path] = tuple(fields)
                 self.homes[path] = f"{path}."
 
@@ -129,12 +133,18 @@ class Names:
             scope.stores.update(handler.name for handler in stmt.handlers if handler.name)
         return scope
 
-    def _store(self, target: ast.expr, value: ast.expr | None, scope: Scope, annotation: ast.expr | None = None) -> None:
+    def _store(
+        self, target: ast.expr, value: ast.expr | None, scope: Scope, annotation: ast.expr | None = None
+    ) -> None:
         maker = _maker(value) or (annotation if isinstance(annotation, ast.Name | ast.Attribute) else None)
         if isinstance(target, ast.Name):
             scope.stores.add(target.id)
             scope.made.setdefault(target.id, []).append((target.lineno, maker))
-        elif isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name) and (owner := scope.owner_class(target.value.id)):
+        elif (
+            isinstance(target, ast.Attribute)
+            and isinstance(target.value, ast.Name)
+            and (owner := scope.owner_class(target.value.id))
+        ):
             owner.made.setdefault(f"self.{target.attr}", []).append((target.lineno, maker))
         elif isinstance(target, ast.Tuple | ast.List):
             values: Sequence[ast.expr | None] = target.elts if value is None else getattr(value, "elts", ())
@@ -156,7 +166,12 @@ class Names:
         for path in (inner.path, scope.path) if scope.kind == "class" and stmt.name == "__init__" else (inner.path,):
             self.parameters[path] = tuple(a.arg for a in positional)
             self.homes[path] = inner.defined("")
-        for argument in (*stmt.args.posonlyargs, *stmt.args.args, *stmt.args.kwonlyargs, *(a for a in (stmt.args.vararg, stmt.args.kwarg) if a)):
+        for argument in (
+            *stmt.args.posonlyargs,
+            *stmt.args.args,
+            *stmt.args.kwonlyargs,
+            *(a for a in (stmt.args.vararg, stmt.args.kwarg) if a),
+        ):
             inner.stores.add(argument.arg)
             if isinstance(argument.annotation, ast.Name | ast.Attribute):
                 inner.made[argument.arg] = [(0, argument.annotation)]
@@ -201,7 +216,9 @@ class Names:
                 return nature
         for base in node.bases:
             name = self.callee(base, scope, node.lineno)
-            known = NATURES.get(name) or ("pydantic" if name.rpartition(".")[2] in ("BaseSettings", "BaseModel") else "")
+            known = NATURES.get(name) or (
+                "pydantic" if name.rpartition(".")[2] in ("BaseSettings", "BaseModel") else ""
+            )
             if found := known or self._nature(name, depth + 1):
                 return found
         return ""
@@ -222,7 +239,11 @@ class Names:
             elif isinstance(node, ast.Await):
                 node = node.value
             elif isinstance(node, ast.Constant | ast.JoinedStr) and tail:
-                return f"{'bytes' if isinstance(getattr(node, 'value', ''), bytes) else 'str'}.{tail[-1]}" if len(tail) == 1 else f"?.{tail[0]}"
+                return (
+                    f"{'bytes' if isinstance(getattr(node, 'value', ''), bytes) else 'str'}.{tail[-1]}"
+                    if len(tail) == 1
+                    else f"?.{tail[0]}"
+                )
             else:
                 return f"?.{tail[0]}" if tail else "?"
         return self._dotted(node.id, tail[::-1], scope, line, depth)
@@ -279,7 +300,11 @@ class Names:
             return f"{module}::{joined(link.parts)}"
         if plain in owner.imports:
             return self._imported(*owner.imports[plain], link.parts)
-        if link.parts == (plain,) and owner.inside(plain) in self.parameters and owner.inside(plain) not in self.classes:
+        if (
+            link.parts == (plain,)
+            and owner.inside(plain) in self.parameters
+            and owner.inside(plain) not in self.classes
+        ):
             return ""  # a function that is passed on, not what it returns
         return f"{self.path}::{owner.defined(joined(link.parts))}"
 
@@ -293,7 +318,11 @@ class Names:
         if holder is not None and rest:
             return holder.inside(joined(rest))
         owner = scope.owner(first)
-        return owner.defined(joined(link.parts)) if owner is not None and first not in owner.imports else joined(link.parts)
+        return (
+            owner.defined(joined(link.parts))
+            if owner is not None and first not in owner.imports
+            else joined(link.parts)
+        )
 
     def receiver(self, node: ast.expr, scope: Scope, line: int) -> str:
         """The module or class whose attribute is set, where imports tell it: ``stripe``, ``requests.Session``; else empty."""

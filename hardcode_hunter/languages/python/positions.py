@@ -56,7 +56,9 @@ class Positions:
 
     def of(self, node: ast.expr | ast.stmt | ast.keyword | ast.arg | ast.pattern) -> tuple[int, int]:
         """Where ``node`` starts and ends."""
-        return self.offset(node.lineno, node.col_offset), self.offset(node.end_lineno or node.lineno, node.end_col_offset or 0)
+        return self.offset(node.lineno, node.col_offset), self.offset(
+            node.end_lineno or node.lineno, node.end_col_offset or 0
+        )
 
     def line(self, offset: int) -> int:
         """The line (from 1) of a byte."""
@@ -87,7 +89,9 @@ class Positions:
                 warnings.simplefilter("ignore")  # a warning about an escape would quote the literal
                 return ast.parse(self.text)
         except SyntaxError as error:
-            raise Unreadable(error.lineno or 0, f"not valid Python 3: {type(error).__name__} when read with Python {version}") from None
+            raise Unreadable(
+                error.lineno or 0, f"not valid Python 3: {type(error).__name__} when read with Python {version}"
+            ) from None
         except (RecursionError, MemoryError):
             raise Unreadable(0, "not valid Python 3: nested too deeply for Python's own parser") from None
         except ValueError:  # a NUL byte, a number with too many digits, a lone surrogate
@@ -128,7 +132,10 @@ def _declared(data: bytes) -> str:
     """The encoding by PEP 263: a cookie in the first two lines, else UTF-8."""
     first = LINE_END.search(data)
     second = LINE_END.search(data, first.end()) if first else None
-    rows = [data[: first.end()] if first else data, data[first.end() : second.end() if second else len(data)] if first else b""]
+    rows = [
+        data[: first.end()] if first else data,
+        data[first.end() : second.end() if second else len(data)] if first else b"",
+    ]
     try:
         name, _ = tokenize.detect_encoding(iter(rows).__next__)
         codecs.lookup(name)

@@ -32,7 +32,13 @@ from hardcode_hunter.plugins import Hits, near
 _PREFIX = re.compile(r"[.\[]")
 _GENERATED = re.compile(rb"@" + rb"generated\b|DO NOT EDIT|[Aa]uto-?generated|[Gg]enerated by ")
 _HEAD = 1000  # bytes in which a generated file says so
-_GROUPS: dict[type[ast.AST], str] = {ast.Tuple: "tuple", ast.List: "list", ast.Set: "set", ast.Dict: "dict", ast.DictComp: "dict"}
+_GROUPS: dict[type[ast.AST], str] = {
+    ast.Tuple: "tuple",
+    ast.List: "list",
+    ast.Set: "set",
+    ast.Dict: "dict",
+    ast.DictComp: "dict",
+}
 
 
 def read(positions: Positions, tree: ast.Module, path: str, language: str, hits: Hits) -> Extraction:
@@ -55,7 +61,11 @@ class _Reading:
 
     def extraction(self) -> Extraction:
         self._note = "generated" if _GENERATED.search(self.positions.data[:_HEAD]) else ""
-        spoken = [draft for draft in self.drafts.texts if script.speaks(draft.literal.value) or "=" in draft.literal.value or ":" in draft.literal.value]
+        spoken = [
+            draft
+            for draft in self.drafts.texts
+            if script.speaks(draft.literal.value) or "=" in draft.literal.value or ":" in draft.literal.value
+        ]
         flows = _Flows(self.names.path, self.drafts)
         flows.mark(self.near)
         counts: Counter[str] = Counter()
@@ -84,7 +94,13 @@ class _Reading:
         except UnicodeError:
             exact = False
         if not exact:
-            self._problems.append(Problem(self.path, self.positions.line(start), "a literal on this line could not be located exactly and was left out; look at it by hand"))
+            self._problems.append(
+                Problem(
+                    self.path,
+                    self.positions.line(start),
+                    "a literal on this line could not be located exactly and was left out; look at it by hand",
+                )
+            )
             return
         bound = draft.binding
         if bound.position is not Position.TEXT or script.speaks(draft.literal.value):
@@ -93,7 +109,17 @@ class _Reading:
         counts: Counter[str] = Counter()
         for row in inner_texts(self.positions.data, start, end, draft):
             symbol = f"{place}/{row.name}"
-            yield self._text(row.start, row.end, row.value(self.positions.data), row.name, symbol, counts[symbol], f"text@{start}", draft.place.evaluated, "embedded")
+            yield self._text(
+                row.start,
+                row.end,
+                row.value(self.positions.data),
+                row.name,
+                symbol,
+                counts[symbol],
+                f"text@{start}",
+                draft.place.evaluated,
+                "embedded",
+            )
             counts[symbol] += 1
 
     def _candidate(self, draft: Draft, ordinal: int, start: int, end: int) -> Candidate:
@@ -130,7 +156,18 @@ class _Reading:
         word = _GROUPS.get(type(group), "dict" if bound.position is Position.ITEM else "call")
         return f"{word}@{self.positions.offset(getattr(group, 'lineno', 1), getattr(group, 'col_offset', 0))}"
 
-    def _text(self, start: int, end: int, value: str, name: str, symbol: str, ordinal: int, scope: str, evaluated: Evaluated, note: str) -> Candidate:
+    def _text(
+        self,
+        start: int,
+        end: int,
+        value: str,
+        name: str,
+        symbol: str,
+        ordinal: int,
+        scope: str,
+        evaluated: Evaluated,
+        note: str,
+    ) -> Candidate:
         return Candidate(
             path=self.path,
             language=self.language,
@@ -157,11 +194,23 @@ class _Reading:
             counts[symbol] += 1
             if near(comment.line_start, comment.line_end, self.hits):
                 value = self.positions.data[comment.start : comment.end].decode("utf-8", "replace")
-                yield self._text(comment.start, comment.end, value, comment.name, symbol, ordinal, comment.scope, Evaluated.IMPORT, "comment")
+                yield self._text(
+                    comment.start,
+                    comment.end,
+                    value,
+                    comment.name,
+                    symbol,
+                    ordinal,
+                    comment.scope,
+                    Evaluated.IMPORT,
+                    "comment",
+                )
 
     def _references(self, flows: _Flows) -> Iterator[Reference]:
         for use in sorted(self.drafts.uses, key=lambda u: (u.node.lineno, u.node.col_offset)):
-            if not flows.lives(use) or not (self.near(use.place.extent) or flows.marked(use.binding.defines) or flows.marked(flows.local(use))):
+            if not flows.lives(use) or not (
+                self.near(use.place.extent) or flows.marked(use.binding.defines) or flows.marked(flows.local(use))
+            ):
                 continue
             start, end = self.positions.of(use.node)
             bound = use.binding

@@ -14,7 +14,23 @@ from hardcode_hunter.languages.python.names import Function, Names, Scope, joine
 from hardcode_hunter.model import Evaluated, Position
 
 _TELLING = re.compile(r"pass|pwd|secret|token|key|auth|cred|dsn|url", re.I)
-_SIMPLE = (ast.Assign, ast.Expr, ast.Return, ast.AnnAssign, ast.AugAssign, ast.Import, ast.ImportFrom, ast.Raise, ast.Assert, ast.Pass, ast.Delete, ast.Global, ast.Nonlocal, ast.Break, ast.Continue)
+_SIMPLE = (
+    ast.Assign,
+    ast.Expr,
+    ast.Return,
+    ast.AnnAssign,
+    ast.AugAssign,
+    ast.Import,
+    ast.ImportFrom,
+    ast.Raise,
+    ast.Assert,
+    ast.Pass,
+    ast.Delete,
+    ast.Global,
+    ast.Nonlocal,
+    ast.Break,
+    ast.Continue,
+)
 _FIELD_NATURES = frozenset({"dataclass", "attrs", "namedtuple", "pydantic", "typeddict"})
 
 
@@ -81,7 +97,11 @@ class _Statements:
     def _annotated(self, node: ast.AnnAssign, place: Place) -> None:
         if isinstance(node.annotation, ast.Subscript):
             # Annotated[str, Field(default="…")], Literal["…"]
-            typed = self._target(node.target, place).noted("annotation") if last_name(node.annotation.value) == "Literal" else None
+            typed = (
+                self._target(node.target, place).noted("annotation")
+                if last_name(node.annotation.value) == "Literal"
+                else None
+            )
             self.visit(node.annotation, typed, place)
         if node.value is None:
             return
@@ -114,7 +134,9 @@ class _Statements:
         scope = place.scope
         if isinstance(target, ast.Name):
             owner = scope.owner(target.id) or scope
-            return Binding(Position.ASSIGNMENT, target.id, owner.inside(target.id), scope.label, defines=owner.defined(target.id))
+            return Binding(
+                Position.ASSIGNMENT, target.id, owner.inside(target.id), scope.label, defines=owner.defined(target.id)
+            )
         name, defines, link = last_name(target), self.names.place_of(target, scope), chain(target)
         symbol = scope.inside(joined(link.parts) if link is not None else name)
         bound = Binding(Position.ASSIGNMENT, name, symbol, scope.label, defines=defines)
@@ -142,7 +164,11 @@ class _Statements:
             self.visit(base, None, place)
         for keyword in node.keywords:
             symbol = place.scope.inside(f"{node.name}.{keyword.arg}")
-            self.visit(keyword.value, Binding(Position.ARGUMENT, keyword.arg or "", symbol, node, node.name, keyword.arg or "**"), place)
+            self.visit(
+                keyword.value,
+                Binding(Position.ARGUMENT, keyword.arg or "", symbol, node, node.name, keyword.arg or "**"),
+                place,
+            )
         self._block(node.body, self.names.scopes[id(node)], place.evaluated)
 
     def _decorators(self, decorators: Sequence[ast.expr], place: Place) -> None:
@@ -210,9 +236,14 @@ class _Statements:
             elif isinstance(node, ast.MatchOr | ast.MatchSequence):
                 todo += [(compared, inner) for inner in node.patterns]
             elif isinstance(node, ast.MatchMapping):
-                todo += [(ast.Subscript(compared, key), inner) for key, inner in zip(node.keys, node.patterns, strict=True)]
+                todo += [
+                    (ast.Subscript(compared, key), inner) for key, inner in zip(node.keys, node.patterns, strict=True)
+                ]
             elif isinstance(node, ast.MatchClass):
-                todo += [(ast.Attribute(compared, name), inner) for name, inner in zip(node.kwd_attrs, node.kwd_patterns, strict=True)]
+                todo += [
+                    (ast.Attribute(compared, name), inner)
+                    for name, inner in zip(node.kwd_attrs, node.kwd_patterns, strict=True)
+                ]
                 todo += [(compared, inner) for inner in node.patterns]
             elif isinstance(node, ast.MatchAs) and node.pattern is not None:
                 todo.append((compared, node.pattern))
@@ -234,6 +265,14 @@ def _extent(node: ast.stmt) -> Extent:
         last = max(last, (item.optional_vars or item.context_expr).end_lineno)
     if isinstance(node, Function):
         arguments = node.args
-        given = (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg, *arguments.defaults, *arguments.kw_defaults)
+        given = (
+            *arguments.posonlyargs,
+            *arguments.args,
+            *arguments.kwonlyargs,
+            arguments.vararg,
+            arguments.kwarg,
+            *arguments.defaults,
+            *arguments.kw_defaults,
+        )
         last = max([last, *(part.end_lineno or 0 for part in given if part is not None)])
     return Extent(node.lineno, last)

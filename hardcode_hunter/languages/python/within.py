@@ -12,7 +12,10 @@ from hardcode_hunter.languages.python.positions import Positions
 from hardcode_hunter.languages.script import Assignment
 from hardcode_hunter.model import LiteralType, Position
 
-_COMMAND = re.compile(r"(?:^|\s)--?[\w-]{0,30}(?:pass|pwd|token|secret|key)[\w-]{0,30}[ =]\S|\bexport \w|\bsetx? \w|\bmysql\w* |-D\w", re.I)
+_COMMAND = re.compile(
+    r"(?:^|\s)--?[\w-]{0,30}(?:pass|pwd|token|secret|key)[\w-]{0,30}[ =]\S|\bexport \w|\bsetx? \w|\bmysql\w* |-D\w",
+    re.I,
+)
 _NAMED = re.compile(r"""\w["']?\s{0,4}[=:]\s{0,4}["'][^"']""")
 _CONNECTION = re.compile(r"(?:^|\s)(?:host|user|dbname|port)\s*=|;", re.I)  # its parts are found by its shape
 _SQL = re.compile(r"identified\s+by|\b(?:create|alter|set|grant)\b.{0,200}\bpassword\b", re.I)

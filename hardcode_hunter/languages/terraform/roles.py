@@ -26,7 +26,10 @@ def runs_as(source: Source) -> dict[str, tuple[str, str]]:
         words = syntax.labels(block, source.data)
         if len(words) == 3 and words[0] == "resource" and words[1] in RUNS:
             runtime, name = RUNS[words[1]]
-            rows = {syntax.text(k, source.data): syntax.text(e, source.data) for k, e in syntax.attributes(syntax.body_of(block))}
+            rows = {
+                syntax.text(k, source.data): syntax.text(e, source.data)
+                for k, e in syntax.attributes(syntax.body_of(block))
+            }
             match = _ADDRESS.search(rows.get(name, "")) or _ARN.fullmatch(rows.get(name, ""))
             found[".".join(words)] = (runtime, match.group(match.lastindex or 0) if match else "unknown")
     return found
