@@ -138,9 +138,7 @@ ENVIRONMENT_TYPES = (
 ENVIRONMENT_NAMES = frozenset(
     ["env", "config", "getenv", "get_env", "env_var", "get_env_variable", "env_default", "getenv_or_default"]
 )
-CREDENTIAL = re.compile(
-    r"pass|pwd|secret|token|key|auth|cred|user|login|host|port|database|dbname|account|pin\b", re.I
-)
+CREDENTIAL = re.compile(r"pass|pwd|secret|token|key|auth|cred|user|login|host|port|database|dbname|account|pin\b", re.I)
 IDENTIFIER = re.compile(r"[A-Za-z_][\w.\-]{1,60}")
 # calls that fetch a credential: what they are given says where it is, and none of it is one
 FETCHES = re.compile(
