@@ -43,6 +43,7 @@ TOP = [
     "grpcio",
     "msgpack",
     "cryptography",
+    "hyperscan",
     "sqlalchemy",
     "aws-secretsmanager-caching",
     "aws-lambda-powertools",
