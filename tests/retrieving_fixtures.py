@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 from collections.abc import Callable, Iterator
@@ -37,12 +38,21 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return seen
 
 
+def _forget_providers() -> None:
+    """Powertools keeps its clients for the whole process: another test's would ask another service."""
+    with contextlib.suppress(ImportError):
+        from aws_lambda_powertools.utilities.parameters import base
+
+        base.DEFAULT_PROVIDERS.clear()
+
+
 @pytest.fixture
 def kept_in_memory(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A Secrets Manager and a Parameter Store with the secrets of :data:`ACCESSES`; gives the former's client."""
     for name in ("AWS_PROFILE", "SECRETS_ENVIRONMENT", "SECRETS_LOCAL_FILE", *INSIDE):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    _forget_providers()
     with mock_aws():
         manager, store = boto3.client("secretsmanager", region_name=REGION), boto3.client("ssm", region_name=REGION)
         for environment in ("production", "staging"):

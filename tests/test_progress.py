@@ -30,7 +30,9 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def command(root: Path, *words: str, **more: str) -> tuple[list[str], dict[str, str]]:
     places = {name: str(root.parent / name.lower()) for name in ("HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME")}
-    environment = clean_environment({**places, "PYTHONPATH": str(ROOT), "AWS_EC2_METADATA_DISABLED": "true", **more})
+    environment = clean_environment(
+        {**places, "PYTHONPATH": str(ROOT), "AWS_EC2_METADATA_DISABLED": "true", "CI": "", **more}
+    )
     return [sys.executable, "-P", "-m", "hardcode_hunter", *words], environment
 
 

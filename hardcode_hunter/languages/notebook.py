@@ -22,7 +22,7 @@ from hardcode_hunter.languages.python.reading import read
 from hardcode_hunter.model import Evaluated, Extraction, LiteralType, Position, Source
 from hardcode_hunter.plugins import Hits, Language
 
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+"|[{}\[\]:,]|[^\s{}\[\]:,"]++', re.S)
+_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\]:,]|[^\s{}\[\]:,"]+', re.S)
 _ESCAPE = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\.", re.S)
 _SHELL = re.compile(r"[ \t]*[%!?]|[ \t]*[\w.,\[\] ]{1,100}=[ \t]*[%!]|[^#\"']*\?{1,2}\s*$")
 _PYTHON_MAGIC = re.compile(r"\s*%%(?:time|timeit|capture|prun|python3?)\b")
@@ -78,7 +78,7 @@ class CellPositions(Positions):
         return self._at[self._line_starts[first - 1]], self._at[end - 1] + 1 if end else 0
 
     def comment_lines(self) -> Iterator[int]:
-        for match in re.finditer(r"^[ \t\f]{0,400}+#", self.text, re.M):
+        for match in re.finditer(r"^[ \t\f]{0,400}#", self.text, re.M):
             yield bisect_right(self._line_starts, match.end() - 1)
 
     def source(self, start: int, end: int) -> str:

@@ -16,7 +16,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 
 LINE_END = re.compile(rb"\r\n?|\n")
-COMMENT_LINE = re.compile(rb"(?:^(?:\xef\xbb\xbf)?|(?<=\r)|(?<=\n))[ \t\f]{0,400}+#")
+COMMENT_LINE = re.compile(rb"(?:^(?:\xef\xbb\xbf)?|(?<=\r)|(?<=\n))[ \t\f]{0,400}#")
 _TEXT_LINE_END = re.compile(r"\r\n?|\n")
 
 
