@@ -36,7 +36,7 @@ def watched(monkeypatch: pytest.MonkeyPatch, aws: EmbeddedAws, recorder: Recorde
     monkeypatch.setenv("SECRETS_MANAGER_ENDPOINT", aws.endpoint_url)
 
     def watch(function: ModuleType) -> None:
-        client = function.handler.__globals__.get("secrets_manager") or sys.modules["rotation_steps"].secrets_manager
+        client = sys.modules["rotation_steps"].secrets_manager
         client.cache_clear()
         client().meta.events.register(
             "after-call.secretsmanager", lambda model, **_: recorder.saw(f"secretsmanager:{model.name}")

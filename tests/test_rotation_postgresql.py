@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import uuid
 from collections.abc import Callable
 from types import ModuleType
@@ -152,7 +153,7 @@ def test_finish_finds_the_pending_label_gone(login: RotatingLogin) -> None:
         if "AWSPENDING" in login.stages()[token]:
             login.secrets.update_secret_version_stage(SecretId=login.arn, **stage)
 
-    events = login.function.secrets_manager().meta.events
+    events = sys.modules["rotation_steps"].secrets_manager().meta.events
     events.register("after-call.secretsmanager.UpdateSecretVersionStage", faster)
     login.step("finishSecret", token)
     assert login.finished(token, old)
@@ -237,7 +238,7 @@ def test_a_pending_version_of_another_login_is_refused_before_any_connection(
     token, before = login.begin(), login.value()
     other = {"username": "postgres", "host": "localhost", "port": 1}[key]
     login.put(token, "AWSPENDING", **{key: other}, password=login.server.password)
-    with pytest.raises(ValueError, match="another username, host or port"):
+    with pytest.raises(ValueError, match="names a username, host or port"):
         login.step(step, token)
     assert login.value() == before
     assert "log in" not in login.recorder.events

@@ -6,6 +6,7 @@ import base64
 import logging
 import re
 import socket
+import sys
 import uuid
 from collections.abc import Callable, Iterator
 from importlib import metadata
@@ -153,6 +154,7 @@ def test_settings_of_the_role_do_not_stand_in_the_way(login: RotatingLogin, sett
 def test_the_verifier_is_what_the_server_itself_would_store(
     module: ModuleType, postgres: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    server = sys.modules["postgresql_login"]
     for encryption in ("scram-sha-256", "md5"):
         with postgres.connect() as connection:
             cursor = connection.cursor()
@@ -161,8 +163,8 @@ def test_the_verifier_is_what_the_server_itself_would_store(
         [[stored]] = postgres.execute("SELECT rolpassword FROM pg_authid WHERE rolname = 'verified'")
         postgres.execute("DROP ROLE verified")
         salt = base64.b64decode(stored.partition(":")[2].partition("$")[0])
-        monkeypatch.setattr(module.os, "urandom", lambda size, salt=salt: salt)
-        assert module.password_verifier("verified", "pencil", encryption) == stored
+        monkeypatch.setattr(server.os, "urandom", lambda size, salt=salt: salt)
+        assert server.password_verifier("verified", "pencil", encryption) == stored
 
 
 def test_a_server_that_stores_md5_is_given_md5(login: RotatingLogin) -> None:
@@ -172,7 +174,8 @@ def test_a_server_that_stores_md5_is_given_md5(login: RotatingLogin) -> None:
     login.step("createSecret", token)
     login.step("setSecret", token)
     [[stored]] = login.server.execute(f"SELECT rolpassword FROM pg_authid WHERE rolname = {literal(login.username)}")
-    assert stored == login.function.password_verifier(login.username, login.value("AWSPENDING")["password"], "md5")
+    verifier = sys.modules["postgresql_login"].password_verifier
+    assert stored == verifier(login.username, login.value("AWSPENDING")["password"], "md5")
 
 
 # ---------------------------------------------------------------- what may be said
@@ -236,7 +239,7 @@ def test_an_error_says_what_failed_and_no_password(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     if failure == "another protocol":  # that server waits for the rest of a request
-        monkeypatch.setattr(login.function, "TIMEOUT_SECONDS", 0.5)
+        monkeypatch.setattr(sys.modules["postgresql_login"], "TIMEOUT_SECONDS", 0.5)
     old = login.value()["password"]
     prepare, message = FAILURES[failure]
     prepare(login, new_login)
@@ -262,14 +265,15 @@ def test_an_error_of_secrets_manager_is_told_by_operation_and_code(
         closed.bind(("127.0.0.1", 0))
         monkeypatch.setenv("SECRETS_MANAGER_ENDPOINT", f"http://127.0.0.1:{closed.getsockname()[1]}")
         monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
-        login.function.secrets_manager.cache_clear()
+        sys.modules["rotation_steps"].secrets_manager.cache_clear()
         with pytest.raises(ValueError, match="could not be called: EndpointConnectionError"):
             login.step(STEPS[0], token)
 
 
 def test_a_login_is_printed_without_its_password(login: RotatingLogin) -> None:
     password = login.value()["password"]
-    read = login.function.read_login(login.function.secrets_manager(), login.arn, "AWSCURRENT")
+    steps, server = sys.modules["rotation_steps"], sys.modules["postgresql_login"]
+    read = server.current_login(steps.secrets_manager(), login.arn)
     assert read.password == password
     assert password not in f"{read} {read!r}"
 
@@ -338,13 +342,14 @@ def test_new_passwords_keep_to_the_settings(
 
 
 def test_the_description_agrees_with_the_function(module: ModuleType) -> None:
-    assert ROTATION.exclude_characters == module.EXCLUDE_CHARACTERS
+    steps, server = sys.modules["rotation_steps"], sys.modules["postgresql_login"]
+    assert ROTATION.exclude_characters == steps.EXCLUDE_CHARACTERS
     assert callable(getattr(module, ROTATION.handler.partition(".")[2]))
     required = dict.fromkeys(ROTATION.required_keys, "1")
-    assert module.login_of(required, "AWSCURRENT", "", "").username == "1"
+    assert server.login_of(steps.Version("", "AWSCURRENT", required)).username == "1"
     for key in required:
-        with pytest.raises(module.RotationError, match=key):
-            module.login_of({**required, key: None}, "AWSCURRENT", "", "")
+        with pytest.raises(ValueError, match=key):
+            server.login_of(steps.Version("", "AWSCURRENT", {**required, key: None}))
 
 
 def test_requirements_are_pinned_complete_and_what_is_tested_here() -> None:
@@ -366,5 +371,7 @@ def test_requirements_are_pinned_complete_and_what_is_tested_here() -> None:
 def test_the_files_are_emitted_as_they_are_packaged() -> None:
     package = Path(__file__).parents[1] / "hardcode_hunter" / "rotations" / ROTATION.directory
     emitted_files = sources(ROTATION)
-    assert set(emitted_files) == {"lambda_function.py", "requirements.txt"}
-    assert all((package / name).read_bytes() == content for name, content in emitted_files.items())
+    assert set(emitted_files) == {"lambda_function.py", "postgresql_login.py", "requirements.txt", "rotation_steps.py"}
+    for name, content in emitted_files.items():
+        home = package.with_name("parts") if name in ROTATION.parts else package
+        assert (home / name).read_bytes() == content

@@ -4,8 +4,7 @@ A module here describes rotations as constants (:class:`~hardcode_hunter.plugins
 it that is the deployment package but for its requirements: the files that lie side by side in the function, complete in
 themselves, and ``requirements.txt``, pinned by hash. The directories are no packages: nothing of this product imports
 them, so boto3 and the drivers are needed in the function alone. What several functions do alike lies in ``parts``, whose files
-are emitted beside the function's own; the two for PostgreSQL are complete in themselves and written alike, which the
-tests hold.
+are emitted beside the function's own.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ IAM_ACTIONS = (
     "secretsmanager:UpdateSecretVersionStage",
 )
 EXCLUDE_CHARACTERS = " %+~`#$&*()|[]{}:;<>?!'/@\"\\"
+PARTS = ("rotation_steps.py", "postgresql_login.py")
 REQUIREMENTS = (
     "asn1crypto==1.5.1",
     "pg8000==1.31.6",
@@ -27,6 +28,7 @@ POSTGRESQL_SINGLE_USER = Rotation(
     engines=ENGINES,
     users="single",
     directory="postgresql_single_user",
+    parts=PARTS,
     handler="lambda_function.handler",
     required_keys=("username", "password", "host"),
     iam_actions=IAM_ACTIONS,
@@ -40,6 +42,7 @@ POSTGRESQL_ALTERNATING_USERS = Rotation(
     engines=ENGINES,
     users="alternating",
     directory="postgresql_alternating_users",
+    parts=PARTS,
     handler="lambda_function.handler",
     required_keys=("username", "password", "host", "masterarn"),
     iam_actions=IAM_ACTIONS,

@@ -7,11 +7,8 @@ to take ``username`` from the secret as well as ``password``.
 The clone is a member of the first login's role and its sessions act as that role (``ALTER ROLE orders_clone SET role TO
 orders``), ``RESET ROLE`` and ``DISCARD ALL`` included: what either login creates belongs to ``orders``, later grants to
 ``orders`` hold for both, and ``current_user`` is the same. The first login's own settings (``ALTER ROLE … SET …``) are
-copied to the clone at each rotation to it; ``session_user`` is what differs.
-
-Secrets Manager calls :func:`handler` once per step with ``Step``, ``SecretId`` and ``ClientRequestToken``; the token is
-the id of the version that is being rotated in (AWSPENDING). A delivery that comes twice changes nothing, and a rotation
-that died anywhere is finished by calling its steps again with the same token, which is what the service does.
+copied to the clone at each rotation to it; ``session_user`` is what differs. A role that merely has the clone's name is
+never touched.
 
 The secret is a JSON object:
     username, password, host    required, text or number; a username of at most 57 bytes
@@ -22,10 +19,8 @@ The secret is a JSON object:
     ssl                         true: TLS or nothing; false: no TLS; absent: TLS when the server offers it. With TLS the
                                 certificate and the host name are always verified, never skipped after a failure.
 
-Environment: SECRETS_MANAGER_ENDPOINT (URL), EXCLUDE_CHARACTERS, PASSWORD_LENGTH (32), EXCLUDE_NUMBERS,
-EXCLUDE_PUNCTUATION, EXCLUDE_UPPERCASE, EXCLUDE_LOWERCASE, REQUIRE_EACH_INCLUDED_TYPE (true or false), DATABASE_CA_FILE
-(PEM, trusted beside the system's authorities), MASTER_HOST (the host of a master secret that names none, as those that
-RDS manages).
+Environment, beside what ``rotation_steps`` reads: DATABASE_CA_FILE (PEM, trusted beside the system's authorities), MASTER_HOST (the host
+of a master secret that names none, as those that RDS manages).
 
 To try it against any PostgreSQL and an emulated Secrets Manager: install boto3 and requirements.txt, point
 SECRETS_MANAGER_ENDPOINT at the emulation, and call ``handler({"Step": step, "SecretId": arn, "ClientRequestToken":
@@ -35,107 +30,59 @@ is a version of it that is labelled AWSPENDING and has no value.
 
 from __future__ import annotations
 
-import json
-import logging
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import BotoCoreError, ClientError
-from pg8000.native import Connection, identifier
+from postgresql_login import (
+    MAXIMUM_NAME_BYTES,
+    Login,
+    as_itself,
+    current_login,
+    log_in,
+    master_connection,
+    password_clause,
+    pending_login,
+    previous_login,
+    role,
+    run,
+)
+from rotation_steps import (
+    RotationError,
+    SecretsManager,
+    new_password,
+    promote,
+    put_pending,
+    read,
+    run_step,
+)
 
-if TYPE_CHECKING:  # a type checker sees a package; in the function's own directory the files lie side by side
-    from .postgresql_login import (
-        MAXIMUM_NAME_BYTES,
-        Login,
-        RotationError,
-        SecretsManager,
-        change_password,
-        current_login,
-        error_code,
-        log_in,
-        master_connection,
-        new_password,
-        read_login,
-        run,
-        secrets_manager,
-    )
-else:
-    from postgresql_login import (
-        MAXIMUM_NAME_BYTES,
-        Login,
-        RotationError,
-        SecretsManager,
-        change_password,
-        current_login,
-        error_code,
-        log_in,
-        master_connection,
-        new_password,
-        read_login,
-        run,
-        secrets_manager,
-    )
-
-logger = logging.getLogger(__name__)
-logger.setLevel(logging.INFO)
+if TYPE_CHECKING:
+    from pg8000.native import Connection
 
 SUFFIX = "_clone"
 
 
 def handler(event: Mapping[str, str], context: object) -> None:
     """Do one step of one rotation. Raises :class:`RotationError` when it could not be done."""
-    step, arn, token = event["Step"], event["SecretId"], event["ClientRequestToken"]
-    try:
-        rotate(secrets_manager(), step, arn, token)
-        failure = ""
-    except RotationError as error:
-        failure = str(error)
-    except ClientError as error:
-        failure = f"{error.operation_name} failed with {error_code(error)}"
-    except BotoCoreError as error:
-        failure = f"Secrets Manager could not be called: {type(error).__name__}"
-    if failure:  # raised out here so that no other library's exception, which may quote a value, is chained to it
-        raise RotationError(f"{step} of {arn}, version {token}: {failure}")
-    logger.info("%s of %s, version %s: done", step, arn, token)
-
-
-def rotate(client: SecretsManager, step: str, arn: str, token: str) -> None:
-    """Check that the service may mean this step and version, then do the step."""
-    if step not in STEPS:
-        raise RotationError(f"no such step; there are {', '.join(STEPS)}")
-    secret = client.describe_secret(SecretId=arn)
-    if not secret.get("RotationEnabled"):
-        raise RotationError("rotation is not enabled on the secret")
-    stages: Mapping[str, list[str]] = secret.get("VersionIdsToStages") or {}
-    if token not in stages:
-        raise RotationError("the secret has no such version")
-    if "AWSCURRENT" in stages[token]:
-        if step == "finishSecret" and "AWSPENDING" in stages[token]:
-            remove_pending(client, arn, token)  # an earlier delivery died between its two calls
-        return
-    if "AWSPENDING" not in stages[token]:
-        raise RotationError("the version is not labelled AWSPENDING")
-    STEPS[step](client, arn, token)
+    run_step(STEPS, event)
 
 
 def create_secret(client: SecretsManager, arn: str, token: str) -> None:
     """Store the other login with a new password under ``token``, unless an earlier delivery did."""
     current = current_login(client, arn)
-    other = alternate(current.username)
-    if not current.document.get("masterarn"):
+    document, other = current.version.document, alternate(current.username)
+    if not document.get("masterarn"):
         raise RotationError(
             "the key 'masterarn' in AWSCURRENT is absent; alternating users need a login that creates them"
         )
-    if read_login(client, arn, "AWSPENDING", token) is None:
-        value = json.dumps({**current.document, "username": other, "password": new_password(client)})
-        version = {"ClientRequestToken": token, "SecretString": value, "VersionStages": ["AWSPENDING"]}
-        client.put_secret_value(SecretId=arn, **version)
+    if read(client, arn, "AWSPENDING", token) is None:
+        put_pending(client, arn, token, {**document, "username": other, "password": new_password(client)})
 
 
 def set_secret(client: SecretsManager, arn: str, token: str) -> None:
     """Make the server accept the pending login: as the master, and only when the current login still works."""
-    current, pending = current_login(client, arn), pending_login(client, arn, token)
+    current = current_login(client, arn)
+    pending = pending_login(client, arn, token, alternate(current.username), current)
     connection = log_in(pending)
     if connection is not None:
         connection.close()
@@ -144,14 +91,18 @@ def set_secret(client: SecretsManager, arn: str, token: str) -> None:
     if connection is None:
         raise RotationError(f"the server at {current.host} refuses the login in AWSCURRENT; store one that works")
     connection.close()
+    previous = previous_login(client, arn, pending.username, current)
+    known = log_in(previous) if previous else None  # proves that both logins have been this secret's
+    if known is not None:
+        known.close()
     with master_connection(client, current) as master:
-        run(master, "SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE", "SET SESSION CHARACTERISTICS")
-        run(master, "SET ROLE NONE", "SET ROLE NONE")
+        as_itself(master)
         if pending.username.endswith(SUFFIX):
-            prepare_clone(master, current.username, pending.username)
+            prepare_clone(master, current.username, pending.username, known is not None)
         else:
             require_clone(master, pending.username, current.username)
-        change_password(master, pending.username, pending.password)  # last: with it, setSecret is done
+        clause = password_clause(master, pending.username, pending.password)
+        run(master, f"ALTER ROLE {role(pending.username)} LOGIN {clause}", "ALTER ROLE")  # last: setSecret is done
 
 
 def test_secret(client: SecretsManager, arn: str, token: str) -> None:
@@ -160,9 +111,10 @@ def test_secret(client: SecretsManager, arn: str, token: str) -> None:
     When rotation is configured without rotating at once, the service calls this step alone, on a version that has no
     value or the current one: then the current login is tried, which proves the way to the database.
     """
-    current, pending = current_login(client, arn), read_login(client, arn, "AWSPENDING", token)
-    tried = None if pending is None or pending.document == current.document else pending_login(client, arn, token)
-    login = tried or current
+    current, version = current_login(client, arn), read(client, arn, "AWSPENDING", token)
+    login: Login = current
+    if version is not None and version.document != current.version.document:
+        login = pending_login(client, arn, token, alternate(current.username), current)
     connection = log_in(login)
     if connection is None:
         raise RotationError(f"the server at {login.host} refuses the password")
@@ -171,20 +123,11 @@ def test_secret(client: SecretsManager, arn: str, token: str) -> None:
 
 
 def finish_secret(client: SecretsManager, arn: str, token: str) -> None:
-    """Move AWSCURRENT to ``token``; the service moves AWSPREVIOUS. AWSPENDING is taken off, so that nothing is left."""
-    pending_login(client, arn, token)  # a version without a value must never become current
-    move = {"MoveToVersionId": token, "RemoveFromVersionId": current_login(client, arn).version}
-    client.update_secret_version_stage(SecretId=arn, VersionStage="AWSCURRENT", **move)
-    remove_pending(client, arn, token)
-
-
-def remove_pending(client: SecretsManager, arn: str, token: str) -> None:
-    """Take AWSPENDING off ``token``; that it is gone already is fine."""
-    try:
-        client.update_secret_version_stage(SecretId=arn, VersionStage="AWSPENDING", RemoveFromVersionId=token)
-    except ClientError as error:
-        if error_code(error) not in ("InvalidParameterException", "ResourceNotFoundException"):
-            raise
+    """Move AWSCURRENT to ``token``, and take AWSPENDING off."""
+    current = current_login(client, arn)
+    # a version without a value must never become current
+    pending_login(client, arn, token, alternate(current.username), current)
+    promote(client, arn, token)
 
 
 STEPS = {
@@ -208,35 +151,63 @@ def alternate(username: str) -> str:
     return other
 
 
-def pending_login(client: SecretsManager, arn: str, token: str) -> Login:
-    """The pending login: the current one's alternate, on the same server.
+def prepare_clone(master: Connection, base: str, clone: str, known: bool) -> None:
+    """A role ``clone`` that acts as ``base``. It can't log in before it does, and until then it does not exist at all.
 
-    Otherwise whoever may write a pending version could have this function, and its rights, work on another database.
+    One that exists already has to be ``known`` as this secret's, or to be made for ``base`` and no other: whoever may write the
+    secret could otherwise have any role of a fitting name opened, and somebody's login would stop working.
     """
-    pending, current = read_login(client, arn, "AWSPENDING", token), current_login(client, arn)
-    if pending is None:
-        raise RotationError("the version has no value yet; createSecret comes first")
-    if (pending.username, pending.host, pending.port) != (alternate(current.username), current.host, current.port):
-        raise RotationError("the version names a username that is not the alternate, or another host or port")
-    return replace(current, username=pending.username, password=pending.password)
-
-
-def prepare_clone(master: Connection, base: str, clone: str) -> None:
-    """A role ``clone`` that acts as ``base``. It can't log in before it does, so every step of this may be the last."""
-    if not run(master, "SELECT 1 FROM pg_roles WHERE rolname = :name", "looking for the clone", name=clone):
-        run(master, f"CREATE ROLE {identifier(clone)} NOLOGIN", "CREATE ROLE")
-    run(master, f"GRANT {identifier(base)} TO {identifier(clone)}", "GRANT")
-    run(master, f"ALTER ROLE {identifier(clone)} SET role TO {identifier(base)}", "ALTER ROLE SET role")
+    if not (known or acts_as(master, base, clone)):
+        if run(master, "SELECT 1 FROM pg_roles WHERE rolname = :name", "looking for the clone", name=clone):
+            raise RotationError(
+                f"the role {clone} exists and does not act as {base}; rename it, or, if it is its clone, "
+                f"GRANT it {base} and have it SET role TO {base}"
+            )
+        run(master, "BEGIN", "BEGIN")
+        run(master, f"CREATE ROLE {role(clone)} NOLOGIN", "CREATE ROLE")
+        become_clone(master, base, clone)
+        run(master, "COMMIT", "COMMIT")
+    else:
+        become_clone(master, base, clone)
     copy_settings(master, base, clone)
+
+
+def become_clone(master: Connection, base: str, clone: str) -> None:
+    run(master, f"GRANT {role(base)} TO {role(clone)}", "GRANT")
+    run(master, f"ALTER ROLE {role(clone)} SET role TO {role(base)}", "ALTER ROLE SET role")
+
+
+def is_member(master: Connection, base: str, clone: str) -> bool:
+    """Whether ``clone`` was granted ``base`` itself: a superuser, who passes for a member of everything, is none."""
+    granted = (
+        "SELECT 1 FROM pg_auth_members m JOIN pg_roles b ON b.oid = m.roleid JOIN pg_roles c ON c.oid = m.member"
+        " WHERE b.rolname = :base AND c.rolname = :clone"
+    )
+    return bool(run(master, granted, "asking for membership", base=base, clone=clone))
+
+
+def acts_as(master: Connection, base: str, clone: str) -> bool:
+    """Whether ``clone`` is a member of ``base`` whose sessions act as ``base``, or as what the sessions of ``base`` act as."""
+    acting = [setting for database, setting in settings(master, clone) if not database and setting.startswith("role=")]
+    own = [setting for database, setting in settings(master, base) if not database and setting.startswith("role=")]
+    return is_member(master, base, clone) and acting in ([f"role={base}"], own or None)
 
 
 def require_clone(master: Connection, base: str, clone: str) -> None:
     """Refuse to touch ``base`` for a login that merely has the clone's name."""
-    [[member]] = run(
-        master, "SELECT pg_has_role(:clone, :base, 'MEMBER')", "asking for membership", clone=clone, base=base
-    )
-    if not member:
+    if not is_member(master, base, clone):
         raise RotationError(f"{clone} is not a member of {base}; if it is its clone, GRANT it first")
+
+
+def settings(master: Connection, name: str) -> list[list[str]]:
+    """What ALTER ROLE … SET says for a role: database (``None`` for all of them) and ``name=value``."""
+    return run(
+        master,
+        "SELECT d.datname, unnest(s.setconfig) FROM pg_db_role_setting s LEFT JOIN pg_database d ON d.oid = s.setdatabase"
+        " WHERE s.setrole = (SELECT oid FROM pg_roles WHERE rolname = :name)",
+        "reading settings",
+        name=name,
+    )
 
 
 def copy_settings(master: Connection, base: str, clone: str) -> None:
@@ -245,19 +216,12 @@ def copy_settings(master: Connection, base: str, clone: str) -> None:
     Each setting is made the session's own for one transaction and taken over from there: spelt out as a literal, a list
     such as ``search_path`` would become one name.
     """
-    settings = run(
-        master,
-        "SELECT d.datname, unnest(s.setconfig) FROM pg_db_role_setting s LEFT JOIN pg_database d ON d.oid = s.setdatabase"
-        " WHERE s.setrole = (SELECT oid FROM pg_roles WHERE rolname = :name)",
-        "reading settings",
-        name=base,
-    )
-    for database, setting in settings:
+    for database, setting in settings(master, base):
         name, _, value = setting.partition("=")
-        quoted = ".".join(identifier(part) for part in name.split("."))
-        scope = f"ALTER ROLE {identifier(clone)}" + (f" IN DATABASE {identifier(database)}" if database else "")
+        quoted = ".".join(role(part) for part in name.split("."))
+        scope = f"ALTER ROLE {role(clone)}" + (f" IN DATABASE {role(database)}" if database else "")
         if name == "role":  # not to be taken on: the master may be no member of it
-            run(master, f"{scope} SET role TO {identifier(value)}", "copying the setting role")
+            run(master, f"{scope} SET role TO {role(value)}", "copying the setting role")
             continue
         run(master, "BEGIN", "BEGIN")
         run(master, "SELECT set_config(:name, :value, true)", f"taking on the setting {name}", name=name, value=value)
