@@ -30,21 +30,58 @@ def with_excerpts(
         if candidate.span in spans.get(candidate.path, ()):
             values[candidate.path].add(candidate.value)
     ordered = {path: sorted(rows) for path, rows in spans.items()}
+    words = {path: Words(rows) for path, rows in values.items()}
     return tuple(
-        replace(f, excerpt=excerpt(f, sources[f.path].data, ordered[f.path], values[f.path]))
+        replace(f, excerpt=excerpt(f, sources[f.path].data, ordered[f.path], words.get(f.path, NONE)))
         if f.path in sources
         else f
         for f in findings
     )
 
 
-def excerpt(finding: Finding, data: bytes, spans: Sequence[Span], values: Iterable[Plaintext] = ()) -> Excerpt | None:
-    """The first line of ``finding``; ``None`` for one that is too long to be shown. ``spans`` are sorted and masked, ``values`` wherever they stand."""
+class Words:
+    """Values that are masked wherever they stand: in a time that doesn't grow with their number, since a file may hold thousands."""
+
+    def __init__(self, values: Iterable[Plaintext]) -> None:
+        self._words = {v.reveal() for v in values if len(v) >= SHORTEST}
+        self._lengths: dict[str, list[int]] = {}  # by the first characters, the longest first
+        for word in sorted(self._words, key=len, reverse=True):
+            lengths = self._lengths.setdefault(word[:SHORTEST], [])
+            if len(word) not in lengths[-1:]:
+                lengths.append(len(word))
+
+    def masked(self, text: str) -> str:
+        """``text`` with the mask in the place of every value; of values that overlap nothing is left."""
+        parts, at, start, end = [], 0, -1, -1
+        for here in range(len(text)):
+            length = next(
+                (
+                    n
+                    for n in self._lengths.get(text[here : here + SHORTEST], ())
+                    if text[here : here + n] in self._words
+                ),
+                0,
+            )
+            if not length:
+                continue
+            if here >= end:
+                if end >= 0:
+                    parts += [text[at:start], MASK]
+                    at = end
+                start = here
+            end = max(end, here + length)
+        return "".join([*parts, text[at:start], MASK, text[end:]]) if end >= 0 else text
+
+
+NONE = Words(())
+
+
+def excerpt(finding: Finding, data: bytes, spans: Sequence[Span], words: Words = NONE) -> Excerpt | None:
+    """The first line of ``finding``; ``None`` for one that is too long to be shown. ``spans`` are sorted and masked, ``words`` wherever they stand."""
     start = max(data.rfind(b"\n", 0, finding.span.start), data.rfind(b"\r", 0, finding.span.start)) + 1
     end = min((at for at in (data.find(b"\n", start), data.find(b"\r", start)) if at >= 0), default=len(data))
     if end - start > LONGEST or finding.span.start >= len(data):
         return None
-    words = sorted({v.reveal() for v in values if len(v) >= SHORTEST}, key=len, reverse=True)
     text, at, column, width = "", start, 0, len(MASK)
     for span in spans[_first(spans, start) : bisect_right(spans, Span(end, 0))]:
         if span.end <= at or span.start >= end:
@@ -78,8 +115,5 @@ def _mask(literal: bytes) -> tuple[str, int]:
     return prefix + MASK + quote.decode(), len(prefix)
 
 
-def _shown(data: bytes, words: Iterable[str]) -> str:
-    text = data.decode("utf-8", "replace")
-    for word in words:
-        text = text.replace(word, MASK)
-    return text.expandtabs(4)
+def _shown(data: bytes, words: Words) -> str:
+    return words.masked(data.decode("utf-8", "replace")).expandtabs(4)
