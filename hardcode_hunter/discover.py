@@ -6,6 +6,7 @@ the repository's configuration names (``core.fsmonitor``, hooks) and without the
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections import Counter
@@ -137,15 +138,27 @@ class InMemory:
 def project_root(paths: Sequence[Path]) -> Path:
     """The directory that findings' paths are relative to.
 
-    It is the git work tree that holds the first path, else the working directory when that holds it, else the path itself.
+    It is the git work tree that holds the first path, else the working directory when that holds it, else the path itself. A symbolic link
+    is followed only where it lies in neither: inside a tree it is a part of that tree, wherever it leads.
     """
-    first = paths[0].resolve() if paths else Path.cwd()
-    anchor = first if first.is_dir() else first.parent
+    first = paths[0].absolute() if paths else Path.cwd()
+    holder = first if first.is_dir() and not first.is_symlink() else first.parent
+    found = _holding(holder.resolve())
+    if found is not None:
+        return found
+    if not first.is_symlink() or not first.is_dir():
+        return holder.resolve()
+    target = first.resolve()
+    return _holding(target) or target
+
+
+def _holding(anchor: Path) -> Path | None:
+    """The git work tree or the working directory in which ``anchor`` lies."""
     for folder in (anchor, *anchor.parents):
         if (folder / ".git").exists():
             return folder
     here = Path.cwd().resolve()
-    return here if anchor == here or here in anchor.parents else anchor
+    return here if anchor == here or here in anchor.parents else None
 
 
 def files(root: Path, paths: Sequence[Path], exclude: Iterable[str] = (), *, forced: bool = False) -> Iterator[str]:
@@ -159,12 +172,16 @@ def files(root: Path, paths: Sequence[Path], exclude: Iterable[str] = (), *, for
         absolute = path if path.is_absolute() else Path.cwd() / path
         if not os.path.lexists(absolute):
             raise UsageError(f"{path}: no such file or directory; give paths that exist")
-        is_file = not absolute.is_dir() or absolute.is_symlink()
+        is_file = not absolute.is_dir() or (absolute.is_symlink() and _inside(root, absolute.parent.resolve()))
         listing = [_relative(root, absolute)] if is_file else _below(root, absolute.resolve())
         for name in sorted(listing):
             if name not in seen and not ((forced or not is_file) and excluded(name, patterns)):
                 seen.add(name)
                 yield name
+
+
+def _inside(root: Path, folder: Path) -> bool:
+    return folder == root or root in folder.parents
 
 
 def _relative(root: Path, path: Path) -> str:
@@ -198,11 +215,10 @@ def _below(root: Path, folder: Path) -> list[str]:
         return listed
     found: list[str] = []
     for here, folders, names in os.walk(folder):
-        folders[:] = sorted(
-            d for d in folders if d not in EXCLUDED_DIRECTORIES and not os.path.islink(os.path.join(here, d))
-        )
+        links = [d for d in folders if os.path.islink(os.path.join(here, d))]
+        folders[:] = sorted(d for d in folders if d not in EXCLUDED_DIRECTORIES and d not in links)
         relative = _relative(root, Path(here, "x"))[:-1]
-        found += [relative + name for name in names]
+        found += [relative + name for name in (*names, *links)]
     return found
 
 
@@ -245,8 +261,14 @@ def _git_listing(root: Path, folder: Path) -> list[str] | None:
     if run.returncode:
         return None
     names = {os.fsdecode(name) for name in run.stdout.split(b"\0") if name}
-    # a submodule is listed as a directory; a file that was deleted but not staged is listed and absent
-    return [n for n in names if os.path.lexists(root / n) and not (root / n).is_dir()]
+    # a file that was deleted but not staged is listed and absent; a repository inside this one is listed as a directory
+    return [_marked(root, n) for n in names if os.path.lexists(root / n)]
+
+
+def _marked(root: Path, name: str) -> str:
+    """``name`` with a slash at its end for a directory."""
+    path = root / name
+    return f"{name.rstrip('/')}/" if path.is_dir() and not path.is_symlink() else name
 
 
 def read(walk: Walk, name: str, *, keep_binary: bool = False, limit: int = SIZE_LIMIT) -> bytes | None:
@@ -258,13 +280,15 @@ def read(walk: Walk, name: str, *, keep_binary: bool = False, limit: int = SIZE_
     except OSError as error:
         if path.is_symlink():
             walk.skipped["symbolic link"] += 1
+        elif error.errno == errno.ENXIO:  # a socket
+            walk.skipped["not a regular file"] += 1
         else:
             walk.unread(name, f"cannot be read ({error.strerror}); fix its permissions or exclude it")
         return None
     try:
         about = os.fstat(handle)
         if not stat.S_ISREG(about.st_mode):
-            walk.skipped["not a regular file"] += 1
+            walk.skipped["repository of its own" if stat.S_ISDIR(about.st_mode) else "not a regular file"] += 1
             return None
         if about.st_size > limit:
             walk.skipped[f"larger than {limit // (1024 * 1024)} MiB"] += 1
