@@ -21,7 +21,7 @@ import pytest
 from hardcode_hunter.plugins import Rotation, load
 from hardcode_hunter.rotations import sources
 from tests.embedded.aws import EmbeddedAws
-from tests.rotating_login import STEPS, Crash, Document, Recorder, RotatingLogin, emitted, everything_said
+from tests.rotating_login import STEPS, Crash, Document, Recorder, RotatingLogin, crash_points, emitted, everything_said
 
 pytest_plugins = ("tests.rotating_fixtures",)
 
@@ -226,7 +226,7 @@ def test_a_crash_anywhere_converges_with_the_same_token(
     ready().rotate()
     whole, lost = list(recorder.events), []
     assert {"issue", "check", "revoke"} <= set(whole)
-    for point in range(len(whole)):
+    for point in crash_points(whole):
         login = ready()
         token = login.begin()
         recorder.dies_after = point

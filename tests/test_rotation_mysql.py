@@ -15,7 +15,7 @@ import pytest
 from hardcode_hunter.plugins import Rotation, load
 from hardcode_hunter.rotations import sources
 from tests.embedded.mariadb import EmbeddedMariaDB, account, literal
-from tests.rotating_login import STEPS, Crash, Document, Recorder, RotatingLogin, emitted, everything_said
+from tests.rotating_login import STEPS, Crash, Document, Recorder, RotatingLogin, crash_points, emitted, everything_said
 
 pytest_plugins = ("tests.rotating_fixtures",)
 
@@ -100,7 +100,7 @@ def test_a_crash_anywhere_converges_with_the_same_token(
     new_account(function).rotate()
     whole, lost = list(recorder.events), []
     assert {"log in", "SET PASSWORD = …", *ROTATION.iam_actions} <= set(whole)
-    for point in range(len(whole)):
+    for point in crash_points(whole):
         login = new_account(function)
         old, token = login.value()["password"], login.begin()
         recorder.events.clear()

@@ -14,7 +14,7 @@ import pytest
 
 from hardcode_hunter.plugins import Rotation, load
 from tests.embedded.mariadb import EmbeddedMariaDB, account
-from tests.rotating_login import STEPS, Crash, Recorder, RotatingLogin, emitted
+from tests.rotating_login import STEPS, Crash, Recorder, RotatingLogin, crash_points, emitted
 
 pytest_plugins = ("tests.rotating_fixtures",)
 
@@ -148,7 +148,7 @@ def test_a_crash_anywhere_converges_with_the_same_token(
     ready().rotate()
     whole, lost = list(recorder.events), []
     assert {"log in", "SET PASSWORD FOR …@… = …", *ROTATION.iam_actions} <= set(whole)
-    for point in range(len(whole)):
+    for point in crash_points(whole):
         login = ready()
         old, token = login.value(), login.begin()
         recorder.dies_after = point

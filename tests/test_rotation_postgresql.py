@@ -12,7 +12,7 @@ import pytest
 
 from hardcode_hunter.plugins import Rotation, load
 from tests.embedded.aws import EmbeddedAws
-from tests.rotating_login import STEPS, Crash, Document, Recorder, RotatingLogin, emitted, everything_said
+from tests.rotating_login import STEPS, Crash, Document, Recorder, RotatingLogin, crash_points, emitted, everything_said
 
 pytest_plugins = ("tests.rotating_fixtures",)
 
@@ -118,7 +118,7 @@ def test_a_crash_anywhere_converges_with_the_same_token(
     new_login(function, form=without_tls).rotate()
     whole, lost = list(recorder.events), []
     assert {"log in", "ALTER ROLE …", *ROTATION.iam_actions} <= set(whole)
-    for point in range(len(whole)):
+    for point in crash_points(whole):
         login = new_login(function, form=without_tls)
         old, token = login.value()["password"], login.begin()
         recorder.events.clear()

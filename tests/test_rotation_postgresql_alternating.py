@@ -14,7 +14,7 @@ import pytest
 from hardcode_hunter.plugins import Rotation, load
 from hardcode_hunter.rotations import sources
 from tests.embedded.postgres import identifier, literal
-from tests.rotating_login import STEPS, Crash, Document, Recorder, RotatingLogin, emitted
+from tests.rotating_login import STEPS, Crash, Document, Recorder, RotatingLogin, crash_points, emitted
 
 pytest_plugins = ("tests.rotating_fixtures",)
 
@@ -148,7 +148,7 @@ def test_a_crash_anywhere_converges_with_the_same_token(
     ready().rotate()
     whole, lost = list(recorder.events), []
     assert {"log in", "ALTER ROLE … LOGIN", *ROTATIONS[NAME].iam_actions} <= set(whole)
-    for point in range(len(whole)):
+    for point in crash_points(whole):
         login = ready()
         old, token = login.value(), login.begin()
         recorder.dies_after = point

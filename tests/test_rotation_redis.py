@@ -16,7 +16,7 @@ import pytest
 from hardcode_hunter.plugins import Rotation, load
 from hardcode_hunter.rotations import sources
 from tests.embedded.redis import EmbeddedRedis, digest, embedded_redis
-from tests.rotating_login import STEPS, Crash, Document, Recorder, RotatingLogin, emitted, everything_said
+from tests.rotating_login import STEPS, Crash, Document, Recorder, RotatingLogin, crash_points, emitted, everything_said
 from tests.tls_in_front import tls_in_front
 
 pytest_plugins = ("tests.rotating_fixtures",)
@@ -128,7 +128,7 @@ def test_a_crash_anywhere_converges_with_the_same_token(
     new_user(function).rotate()
     whole, lost = list(recorder.events), []
     assert {"log in", "ACL SETUSER", "ACL SAVE", *ROTATION.iam_actions} <= set(whole)
-    for point in range(len(whole)):
+    for point in crash_points(whole):
         login = new_user(function)
         old, token = login.value()["password"], login.begin()
         recorder.events.clear()
