@@ -13,9 +13,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from hardcode_hunter import ruleset
+from hardcode_hunter.checksums import CHECKS
 from hardcode_hunter.cli.rules import page
 from hardcode_hunter.ruleset import PARSED_ROLE, PUBLIC_ROLES, SECRET_ROLES, Rule
-from hardcode_hunter.ruleset.samples import ALPHABETS
+from hardcode_hunter.ruleset.samples import ALPHABETS, MADE
 
 TARGET = Path(__file__).resolve().parent.parent / "docs" / "rules.md"
 
@@ -60,7 +61,8 @@ built-in ones.
     names: ["harbour_(?:[a-z0-9]+_)?{{token}}"]        # what the name ends with, in snake_case, without numbers; {{password}}, {{secret}}, {{token}}, {{api_key}} stand for their variants
     not_names: ["harbour_page_token"]                # but not these
     symbols: [harbour.token]                         # a structural path that ends so
-    values: ["hbr_[A-Za-z0-9]{{32}}"]                  # what a value looks like; linear, with an upper bound on every repeat
+    values:                                          # what a value looks like; linear, with an upper bound on every repeat
+      - {{regex: "hbr_[A-Za-z0-9]{{30}}[A-Za-z0-9]{{6}}", check: base62-crc32, wrong: medium, sample: "<<crc|hbr_|30>>"}}
     properties: [AWS::Harbour::Berth.Token, aws_harbour_berth.token]
     schemes: [harbour]                               # of URLs, or an engine
   strength: fair                    # optional
@@ -68,10 +70,10 @@ built-in ones.
   store: {{home: secretsmanager, why: "it can be renewed where it was issued"}}   # or parameter-store, managed-password, role
   rotation: {{name: none, why: "the office issues it"}}                          # or the name of a rotation
   references: ["https://harbour.example/docs/tokens"]
-  examples:                         # at least two, each found by this rule
+  examples:                         # at least two, each found by this rule; those that a sample makes count
     - language: python
       text: |
-        TOKEN = "<<hbr_|alnum|32>>"
+        TOKEN = "<<crc|hbr_|30>>"
       expect: {{role: token, line: 1, confidence: high}}    # also symbol, verdict, engine, fields, or another rule
     - language: terraform
       text: ...
@@ -82,9 +84,13 @@ built-in ones.
 Roles that are findings: {secret}.
 Roles that stand beside them and are moved along: {public}. `{parsed}` is a parameter that takes a URL or connection string, whose parts count.
 
+A pattern's `check` is a checksum or structure that the provider gives to all of its tokens: {checks}. A token that fails it gets the
+confidence `wrong` (`medium` unless said), or is none (`drop`). `confidence` is the most that a match of this pattern gets. From a `sample` the
+check makes examples (the token alone, in Python, a `.env` file and YAML) and near misses (masked, cut short). Where a pattern has no word that
+every match holds, `keywords` names words of which each match holds one: the first pass looks for them.
+
 No token-like literal stands in a rule file: `<<hbr_|alnum|32>>` is put together when the example runs, the same every time. Alphabets:
-{alphabets}. `<<pem|RSA PRIVATE KEY>>`, `<<jwt>>`, `<<base64 of|user:password>>` and `<<crc|ghp_|30>>` (a token that ends in its checksum) are
-whole samples.
+{alphabets}. Whole tokens are made by {made}: `<<pem|RSA PRIVATE KEY>>`, `<<crc|ghp_|30>>` (a token that ends in its checksum).
 
 """
 
@@ -97,6 +103,8 @@ def text(rules: tuple[Rule, ...]) -> str:
         secret=", ".join(f"`{role}`" for role in sorted(SECRET_ROLES)),
         public=", ".join(f"`{role}`" for role in sorted(PUBLIC_ROLES)),
         parsed=PARSED_ROLE,
+        checks=", ".join(f"`{name}`" for name in CHECKS),
+        made=", ".join(f"`{name}`" for name in MADE),
         alphabets=", ".join(f"`{name}`" for name in ALPHABETS),
     )
     callees = {call.callee for rule in rules for call in rule.calls}

@@ -115,7 +115,7 @@ def test_planted_tokens_are_found_under_any_name(rules: RuleSet) -> None:
         if rule.values
         for sample in rule.examples
         for t in _strings(sample.text)
-        if any(r.id == rule.id for r, _, _ in rules.values(t))
+        if any(r.id == rule.id for r, _, _, _ in rules.values(t))
     }
     assert len(tokens) > 60
     lost = [

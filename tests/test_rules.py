@@ -80,7 +80,7 @@ def token_like(path: Path, rules: RuleSet) -> list[str]:
     """Lines of a text that hold what could be a live token: neither a pattern, nor AWS's documented example, nor a mask."""
     found = []
     for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
-        texts = [line[first:last] for _, first, last in rules.values(line)]
+        texts = [line[first:last] for _, _, first, last in rules.values(line)]
         pattern = "regex:" in line or "values like" in line
         if not pattern and any("AKIAIOSFODNN7EXAMPLE" not in text and len(set(text)) > 11 for text in texts):
             found.append(f"{path.name}:{number}")

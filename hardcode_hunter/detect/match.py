@@ -5,9 +5,10 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hardcode_hunter import filters, shapes
+from hardcode_hunter.detect import tokens
 from hardcode_hunter.filters import HOLE, Strength
 from hardcode_hunter.model import Candidate, Confidence, Evaluated, Kind, LiteralType, Plaintext, Position, Shape, Sink
 from hardcode_hunter.ruleset import PARSED_ROLE, PUBLIC_ROLES, Rule, RuleSet
@@ -56,7 +57,7 @@ def best(candidate: Candidate, rules: RuleSet) -> Match | None:
         elif sure is None:
             sure = _certain(candidate, value, rule, role, words)
     if sure and sure.rule.precedence >= 0:
-        return sure
+        return _doubted(sure, value, rules)
     token = _by_value(candidate, value, rules)
     if token or sure:
         return token or sure
@@ -187,37 +188,42 @@ def _only_holes(value: str) -> bool:
 
 
 def _by_value(candidate: Candidate, value: str, rules: RuleSet) -> Match | None:
-    for rule, first, last in rules.values(value):
+    doubtful: Match | None = None
+    for rule, pattern, first, last in rules.values(value):
         text = value[first:last]
-        if HOLE in text or filters.sequential(text) or filters.placeholder(text) or _repeats(text):
+        if tokens.dull(text):
             continue
-        lead, tail = value[:first], value[last:]
-        confidence = rule.confidence
-        if filters.test_value(text):
-            confidence = Confidence.MEDIUM if deployed(candidate) else Confidence.LOW
-        because = f"looks like {_article(rule.title)}"
-        if not lead.strip() and not tail.strip():
-            return Match(rule, rule.role, How.VALUE, confidence, Shape.WHOLE, "", Plaintext(value), because)
-        shape = shapes.recognise(value)
-        inner = _part(value, shape)
-        if inner and inner.value == text:
-            return Match(rule, rule.role, How.VALUE, confidence, shape, inner.role, Plaintext(text), because)
-        return Match(rule, rule.role, How.VALUE, confidence, Shape.EMBEDDED, "", Plaintext(text), because)
-    return None
+        sure = tokens.confidence(rule, pattern, text, deployed=deployed(candidate))
+        if sure is None:
+            continue
+        found = _token(value, rule, (first, last), sure, tokens.said(rule, pattern, text))
+        if tokens.genuine(pattern, text):
+            return found
+        doubtful = doubtful or found
+    return doubtful
+
+
+def _token(value: str, rule: Rule, at: tuple[int, int], confidence: Confidence, because: str) -> Match:
+    text, shape, part = value[slice(*at)], Shape.EMBEDDED, ""
+    if not value[: at[0]].strip() and not value[at[1] :].strip():
+        text, shape = value, Shape.WHOLE
+    elif (inner := _part(value, known := shapes.recognise(value))) and inner.value == text:
+        shape, part = known, inner.role
+    return Match(rule, rule.role, How.VALUE, confidence, shape, part, Plaintext(text), because)
+
+
+def _doubted(sure: Match, value: str, rules: RuleSet) -> Match:
+    """The same match, less sure when the value is a token with a wrong checksum."""
+    for _, pattern, first, last in rules.values(value) if sure.shape is Shape.WHOLE else ():
+        if pattern.check and (first, last) == (0, len(value)) and not tokens.genuine(pattern, value):
+            confidence = min(sure.confidence, Confidence.MEDIUM)
+            return replace(sure, confidence=confidence, because=_join(sure.because, tokens.WRONG))
+    return sure
 
 
 def deployed(candidate: Candidate) -> bool:
     """Whether the literal is part of a template: even an example in it is what gets deployed."""
     return candidate.evaluated is Evaluated.DEPLOY and candidate.literal is not LiteralType.TEXT
-
-
-def _repeats(text: str) -> bool:
-    """So few different characters that nobody generated it."""
-    return len(text) >= 16 and len(set(text[4:].lower())) < 6
-
-
-def _article(title: str) -> str:
-    return f"{'an' if title[:1].lower() in 'aeiou' and not title.startswith('U') else 'a'} {title}"
 
 
 def _shape_words(shape: Shape) -> str:

@@ -17,6 +17,7 @@ from hardcode_hunter.integrations import detect_secrets
 from hardcode_hunter.ruleset import compiled as store
 from hardcode_hunter.ruleset import linear
 from hardcode_hunter.ruleset.rule import (
+    LOGIN_ROLE,
     PARSED_ROLE,
     PUBLIC_ROLES,
     SECRET_ROLES,
@@ -30,6 +31,7 @@ from hardcode_hunter.ruleset.rule import (
 from hardcode_hunter.ruleset.rules import FirstPass, RuleSet, first_pass_from, first_pass_row
 
 __all__ = [
+    "LOGIN_ROLE",
     "PARSED_ROLE",
     "PUBLIC_ROLES",
     "SECRET_ROLES",
@@ -49,7 +51,7 @@ __all__ = [
 
 PACKAGE = Path(__file__).parent.parent
 DATA = PACKAGE / "languages" / "data"
-FORMAT = "2"  # of the compiled set
+FORMAT = "3"  # of the compiled set
 
 
 def home() -> Path:

@@ -10,13 +10,16 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
+from hardcode_hunter.checksums import CHECKS
 from hardcode_hunter.errors import UsageError
 from hardcode_hunter.model import Confidence, Home, Kind, Severity, Verdict
 from hardcode_hunter.ruleset import linear
-from hardcode_hunter.ruleset.rule import PARSED_ROLE, PUBLIC_ROLES, SECRET_ROLES, Call, Rule, Sample, Value
-from hardcode_hunter.ruleset.samples import expand
+from hardcode_hunter.ruleset.rule import LOGIN_ROLE, PARSED_ROLE, PUBLIC_ROLES, SECRET_ROLES, Call, Rule, Sample, Value
+from hardcode_hunter.ruleset.samples import expand, generated
 
-ROLES = SECRET_ROLES | PUBLIC_ROLES | {PARSED_ROLE}
+LABELS = [c.label for c in Confidence]
+WRONG = [*LABELS, "drop"]
+ROLES = SECRET_ROLES | PUBLIC_ROLES | {PARSED_ROLE, LOGIN_ROLE}
 STRENGTHS = ("any", "word", "fair", "strong")
 REQUIRED = (
     "id",
@@ -30,10 +33,8 @@ REQUIRED = (
     "store",
     "rotation",
     "references",
-    "examples",
-    "near_misses",
 )
-OPTIONAL = ("engine", "strength", "precedence", "covers")
+OPTIONAL = ("engine", "strength", "precedence", "covers", "examples", "near_misses")
 MATCH = ("calls", "names", "not_names", "symbols", "values", "properties", "properties_from", "schemes")
 DATA = Path(__file__).parent.parent / "languages" / "data"
 LEAST_SAMPLES = 2
@@ -124,13 +125,15 @@ def _rule(path: Path, row: Any) -> Rule:
     match = place.at("match").keys(row["match"], (), MATCH)
     if not match:
         place.at("match").refuse(f"is empty; give at least one of {', '.join(MATCH)}")
+    matched = _match(place.at("match"), match)
+    examples, near_misses = generated(matched.get("values", ()), row.get("role", ""))
     rule = Rule(
         id=name,
         title=place.at("title").text(row["title"]),
         description=place.at("description").text(row["description"]),
         severity=place.at("severity").enum(row["severity"], Severity),
         kind=place.at("kind").enum(row["kind"], Kind),
-        confidence=Confidence[place.at("confidence").one_of(row["confidence"], [c.label for c in Confidence]).upper()],
+        confidence=Confidence[place.at("confidence").one_of(row["confidence"], LABELS).upper()],
         role=place.at("role").one_of(row["role"], SECRET_ROLES),
         engine=place.at("engine").text(row.get("engine", ""), empty=True),
         home=place.at("store.home").enum(store["home"], Home),
@@ -142,9 +145,9 @@ def _rule(path: Path, row: Any) -> Rule:
         precedence=_number(place.at("precedence"), row.get("precedence", 0)),
         covers=place.at("covers").texts(row.get("covers", [])),
         source=path.name,
-        examples=_samples(place.at("examples"), row["examples"]),
-        near_misses=_samples(place.at("near_misses"), row["near_misses"]),
-        **_match(place.at("match"), match),
+        examples=_samples(place.at("examples"), row.get("examples", []), examples),
+        near_misses=_samples(place.at("near_misses"), row.get("near_misses", []), near_misses),
+        **matched,
     )
     return rule
 
@@ -231,7 +234,7 @@ def _values(place: _Place, rows: Any) -> tuple[Value, ...]:
     for number, row in enumerate(rows):
         here = place.at(number)
         row = {"regex": row} if isinstance(row, str) else row
-        here.keys(row, ("regex",), ("keywords", "edges"))
+        here.keys(row, ("regex",), ("keywords", "edges", "check", "wrong", "confidence", "sample"))
         _linear(here, here.at("regex").text(row["regex"]))
         words = (
             here.at("keywords").texts(row["keywords"]) if "keywords" in row else sorted(linear.required(row["regex"]))
@@ -244,9 +247,26 @@ def _values(place: _Place, rows: Any) -> tuple[Value, ...]:
                 tuple(word.lower() for word in words),
                 row.get("edges", True) is not False,
                 linear.least(row["regex"]),
+                here.at("check").one_of(row["check"], CHECKS) if "check" in row else "",
+                here.at("wrong").one_of(row["wrong"], WRONG) if "wrong" in row else "",
+                here.at("confidence").one_of(row["confidence"], LABELS) if "confidence" in row else "",
+                _value_samples(here.at("sample"), row),
             )
         )
     return tuple(found)
+
+
+def _value_samples(place: _Place, row: Mapping[str, Any]) -> tuple[str, ...]:
+    """The samples of a value's pattern; each must match it, all of it, and have the checksum or structure that it asks for."""
+    found = row.get("sample", [])
+    samples = (found,) if isinstance(found, str) else place.texts(found) if found else ()
+    for sample in samples:
+        text = expand(sample)
+        if not re.search(row["regex"], text):
+            place.refuse("does not match the pattern; correct one of them")
+        if "check" in row and not CHECKS[row["check"]](text):
+            place.refuse(f"does not pass the check '{row['check']}'; correct one of them")
+    return samples
 
 
 def _linear(place: _Place, pattern: str, *, bounded: bool = True) -> None:
@@ -279,9 +299,10 @@ def _imported(place: _Place, names: Any) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _samples(place: _Place, rows: Any) -> tuple[Sample, ...]:
-    if not isinstance(rows, list) or len(rows) < LEAST_SAMPLES:
-        place.refuse(f"needs at least {LEAST_SAMPLES}")
+def _samples(place: _Place, rows: Any, more: tuple[Sample, ...] = ()) -> tuple[Sample, ...]:
+    """The samples as written, and ``more`` that were made of the patterns' own."""
+    if not isinstance(rows, list) or len(rows) + len(more) < LEAST_SAMPLES:
+        place.refuse(f"needs at least {LEAST_SAMPLES}, or a 'sample' beside each pattern of 'match.values'")
     found = []
     for number, row in enumerate(rows):
         here = place.at(number)
@@ -298,4 +319,4 @@ def _samples(place: _Place, rows: Any) -> tuple[Sample, ...]:
             here.at("language").text(row["language"]), expand(text), text, row.get("path", ""), dict(expect)
         )
         found.append(sample)
-    return tuple(found)
+    return (*found, *more)

@@ -18,6 +18,8 @@ PUBLIC_ROLES = frozenset(["username", "host", "port", "dbname", "client_id", "ac
 """Keys of a secret whose values stand beside a credential and are moved with it."""
 PARSED_ROLE = "url"
 """Role of a parameter that takes a URL, DSN or connection string: its parts are what counts."""
+LOGIN_ROLE = "login"
+"""Role of a parameter that takes user and password in one text: ``user:password``, Oracle's ``user/password@service``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +37,20 @@ class Call:
 @dataclass(frozen=True, slots=True)
 class Value:
     """A linear pattern of a value. ``keywords`` are lower-case words of which each match holds one; at ``edges`` no word character follows on;
-    no match is shorter than ``least``."""
+    no match is shorter than ``least``.
+
+    ``check`` names a function of ``checksums``, empty for none; a match that fails it gets the confidence ``wrong``, or is none (``drop``).
+    ``confidence`` is the most that a match gets, where the rule's own is more. ``samples`` are texts that match, as the rule file has them.
+    """
 
     regex: str
     keywords: tuple[str, ...] = ()
     edges: bool = True
     least: int = 0
+    check: str = ""
+    wrong: str = ""
+    confidence: str = ""
+    samples: tuple[str, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +110,17 @@ def to_row(rule: Rule) -> dict[str, Any]:
         if each.name == "calls":
             value = [[c.callee, {role: list(p) for role, p in c.roles.items()}, c.documentation] for c in value]
         elif each.name == "values":
-            value = [[v.regex, list(v.keywords), v.edges, v.least] for v in value]
+            value = [_value_row(v) for v in value]
         elif each.name == "confidence":
             value = value.label
         row[each.name] = list(value) if isinstance(value, tuple) else value
     return row
+
+
+def _value_row(value: Value) -> list[Any]:
+    row = [value.regex, list(value.keywords), value.edges, value.least]
+    rest = [value.check, value.wrong, value.confidence]
+    return row + rest if any(rest) else row
 
 
 def from_row(row: Mapping[str, Any]) -> Rule:
@@ -118,6 +134,6 @@ def from_row(row: Mapping[str, Any]) -> Rule:
         for callee, roles, page in row.get("calls", ())
     )
     plain["values"] = tuple(
-        Value(regex, tuple(words), edges, least) for regex, words, edges, least in row.get("values", ())
+        Value(regex, tuple(words), edges, least, *rest) for regex, words, edges, least, *rest in row.get("values", ())
     )
     return Rule(**plain)

@@ -167,7 +167,7 @@ class RuleSet:
 
         return None if public_name(plain) or any(self._pattern(p).fullmatch(plain) for p in rule.not_names) else rule
 
-    def values(self, value: str) -> Iterator[tuple[Rule, int, int]]:
+    def values(self, value: str) -> Iterator[tuple[Rule, Value, int, int]]:
         """Every match of a value pattern in ``value``, rule by rule. Patterns are tried only where one of their words occurs."""
         size = len(value)
         if size < self._least:
@@ -179,7 +179,7 @@ class RuleSet:
             for match in self._pattern(pattern.regex).finditer(value):
                 first, last = match.span(1) if match.lastindex else match.span()
                 if not pattern.edges or _stands_alone(value, first, last):
-                    yield rule, first, last
+                    yield rule, pattern, first, last
 
     def _pattern(self, regex: str) -> re.Pattern[str]:
         try:
