@@ -16,7 +16,7 @@ import pytest
 from hardcode_hunter.plugins import Rotation, load
 from hardcode_hunter.rotations import sources
 from tests.embedded.redis import EmbeddedRedis, digest, embedded_redis
-from tests.rotating_login import STEPS, Crash, Document, Recorder, RotatingLogin, crash_points, emitted, everything_said
+from tests.rotating_login import STEPS, Crash, Recorder, RotatingLogin, crash_points, emitted, everything_said
 from tests.tls_in_front import tls_in_front
 
 pytest_plugins = ("tests.rotating_fixtures",)
@@ -355,66 +355,6 @@ def test_a_server_that_speaks_no_tls_is_spoken_to_without_where_the_secret_leave
     login.put(ssl=None)
     login.rotate()
     assert login.accepts(login.value()["password"])
-
-
-# ---------------------------------------------------------------- ElastiCache: a double of its API changes the real server's user
-
-
-@pytest.fixture
-def elasticache(
-    tmp_path: Any, watched: Callable[[ModuleType], None], redis_server: EmbeddedRedis, monkeypatch: pytest.MonkeyPatch
-) -> Any:
-    module = emitted("elasticache-user", tmp_path)
-    watched(module)
-
-    class Double:
-        def __init__(self) -> None:
-            self.calls, self.busy = list[str](), 0
-
-        def describe_users(self, *, UserId: str) -> Document:
-            self.calls.append("elasticache:DescribeUsers")
-            status, self.busy = ("modifying", self.busy - 1) if self.busy else ("active", 0)
-            return {"Users": [{"UserName": UserId.removeprefix("id-"), "Status": status}]}
-
-        def modify_user(self, *, UserId: str, Passwords: list[str]) -> Document:
-            self.calls.append("elasticache:ModifyUser")
-            assert len(Passwords) == 2, "ElastiCache takes one or two passwords"
-            rules = ("resetpass", *(digest(p) for p in Passwords))
-            redis_server.execute("ACL", "SETUSER", UserId.removeprefix("id-"), *rules)
-            self.busy = 2
-            return {}
-
-    double = Double()
-    monkeypatch.setattr(module, "elasticache", lambda: double)
-    monkeypatch.setattr(module, "PAUSE_SECONDS", 0)
-    return module, double
-
-
-def test_an_elasticache_user_has_two_passwords_in_turn(new_user: NewUser, elasticache: Any, recorder: Recorder) -> None:
-    module, double = elasticache
-    login = new_user(module, form=lambda d: {**d, "user_id": f"id-{d['username']}"})
-    passwords = [login.value()["password"]]
-    for _ in range(3):
-        login.rotate()
-        passwords.append(login.value()["password"])
-        assert [login.accepts(p) for p in passwords[-2:]] == [True, True]
-    rotation = load("rotations", Rotation)["elasticache-user"]
-    assert {*recorder.operations(), *double.calls} == set(rotation.iam_actions)
-
-
-def test_an_elasticache_user_of_another_name_is_not_changed(
-    new_user: NewUser, elasticache: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    module, double = elasticache
-    login = new_user(module, form=lambda d: {**d, "user_id": "id-bystander"})
-    token = login.begin()
-    login.step("createSecret", token)
-    with pytest.raises(ValueError, match="has another name"):
-        login.step("setSecret", token)
-    monkeypatch.setenv("USER_IDS", "id-other")
-    with pytest.raises(ValueError, match="none that this function serves"):
-        login.step("setSecret", token)
-    assert "elasticache:ModifyUser" not in double.calls
 
 
 def test_requirements_are_pinned_and_what_is_tested_here() -> None:
