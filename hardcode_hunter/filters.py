@@ -33,7 +33,7 @@ _PUBLIC = re.compile(
     r"(?:.*_)?(?:public|publishable|pub|anon|publickey)(?:_(?:api|access|client|app|ssh|key|token|auth))*"
 )
 _TAIL = re.compile(
-    r"(?:_*\d+|_(?:prod|production|dev|devel|development|stage|staging|stg|test|testing|qa|uat|live|local|default|value|str|string|text|txt|plain|plaintext|raw|bytes|b64|base64|old|new|current|previous|original|orig|tmp|temp|backup|v\d+|again|confirm|confirmation|repeat|const|constant))+$"
+    r"(?:_*\d+|_(?:prod|production|dev|devel|development|stage|staging|stg|test|testing|qa|uat|live|local|default|value|str|string|text|txt|plain|plaintext|raw|bytes|b64|base64|old|new|current|previous|original|orig|tmp|temp|backup|v\d+|again|confirm|confirmation|repeat|const|constant|expect|expected|actual|dict|pairs))+$"
 )
 
 
@@ -66,7 +66,7 @@ def public_name(plain: str) -> bool:
 
 # ---------------------------------------------------------------- values that hold nothing, wherever they stand
 
-_MASK = re.compile(r"[xX*.\-_#?•·…=~: ]+")
+_MASK = re.compile(r"[xX*.\-_#?•·…=~: ]+|\w{1,6}\*{2,40}\w{0,4}")
 _REFERENCE = re.compile(
     r"""\$\{[^}]{0,200}\} | \$\([^)]{0,200}\) | ^\$[A-Za-z_]\w*$ | \{\{.{0,200}?\}\} | \{%.{0,200}?%\} | <%.{0,200}?%> | \#\{[^}]{0,200}\} | %\([\w.]+\)[sdr] | ^%\w+%$ | \$\[\[.{0,200}?\]\] | @@\w+@@
       | ^!(?:Ref|Sub|GetAtt|ImportValue|vault|env|secret|reference)\b | ^(?:arn:aws|op://|vault:|vault://|secret://|secrets://|ssm:|ssm://|keyvault:|akv://|gcp-?sm://|sops:|projects/[^/]+/secrets/)
@@ -114,15 +114,19 @@ _ANY_HOST = frozenset([
 
 def any_account(user: str, password: str, host: str) -> bool:
     """User, password and host that stand for any: ``user:password@host``, as documentation has them (RFC 2606 for the host)."""
-    where = host.lower()
-    nowhere = where in _ANY_HOST or where.endswith(
+    where = host.lower().partition(":")[0]
+    nowhere = where.partition(".")[0] in _ANY_HOST or where.endswith(
         (".example", "example.com", "example.org", "example.net", ".invalid", ".test")
     )
+    who, what = (_SIGNS.sub("", text).lower() for text in (user, password))  # "pwd# " tests how it is quoted
     return (
         nowhere
-        and user.lower() in _ANY_USER
-        and password.lower() in CREDENTIAL_WORDS | {"p", "passwd", "psw", "mypass", "secret"}
+        and (who in _ANY_USER or who in _TEST_WORDS)
+        and (what in CREDENTIAL_WORDS or what in _TEST_WORDS or what in ("p", "psw", "mypass"))
     )
+
+
+_SIGNS = re.compile(r"[^A-Za-z0-9]")
 
 
 # ---------------------------------------------------------------- placeholders and test words
@@ -250,6 +254,8 @@ def field_name(name: str, value: str) -> bool:
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_\- .:/]*", value) or len(value) > 60:
         return False
     ours, theirs = normalise(value), normalise(name)
+    if re.search(r"[A-Za-z]\d{2,6}\Z", value) and ours in CREDENTIAL_WORDS and not re.search(r"\d\Z", name):
+        return False  # password123 is what people take; password1 may be the second field of a form
     if ours in (theirs, *CREDENTIAL_WORDS) or normalise(re.split("[:./]", value)[-1]) == theirs:
         return True
     parts = ours.split("_")

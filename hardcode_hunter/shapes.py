@@ -284,3 +284,18 @@ def decoded_pair(text: str) -> tuple[str, str] | None:
         return None
     user, colon, password = plain.partition(":")
     return (user, password) if colon and password and plain.isprintable() else None
+
+
+# ---------------------------------------------------------------- user and password in one text, where a call says that it is one
+
+_LOGIN = re.compile(r"([\w.$#+-]{1,64})([/:])([^\s\x00]{1,200})", re.S)
+
+
+def login(value: str) -> Part | None:
+    """The password in Oracle's ``user/password@service`` or in ``user:password``; ``None`` when it is anything else."""
+    match = _LOGIN.fullmatch(value)
+    if match is None:
+        return None
+    end = value.rfind("@") if match.group(2) == "/" else -1
+    end = end if end > match.start(3) else match.end(3)
+    return Part("password", value[match.start(3) : end], match.start(3), end)

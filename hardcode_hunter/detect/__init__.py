@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from hardcode_hunter import filters, shapes
-from hardcode_hunter.detect.match import How, Match, best, deployed
+from hardcode_hunter.detect.match import How, Match, best
+from hardcode_hunter.detect.named import deployed
 from hardcode_hunter.detect.siblings import Sibling, Siblings, engine, public
 from hardcode_hunter.detect.verdict import verdict
 from hardcode_hunter.model import Candidate, Confidence, Field, Finding, Kind, Position, Shape, Verdict
@@ -135,6 +136,9 @@ def _confidence(candidate: Candidate, match: Match, decided: Verdict) -> Confide
 def _line(candidate: Candidate, match: Match) -> int:
     """The line on which the credential itself begins, when its literal spans several and is written without escapes."""
     value = candidate.value.reveal()
+    if candidate.pieces:
+        at = value.find(match.secret.reveal())
+        return max((line for start, line in candidate.pieces if start <= at), default=candidate.line)
     breaks = value.count("\n")
     if not breaks or breaks > candidate.end_line - candidate.line:
         return candidate.line

@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from hardcode_hunter import filters, shapes
-from hardcode_hunter.detect import tokens
+from hardcode_hunter.detect import named, tokens
+from hardcode_hunter.detect.named import deployed
 from hardcode_hunter.filters import HOLE, Strength
-from hardcode_hunter.model import Candidate, Confidence, Evaluated, Kind, LiteralType, Plaintext, Position, Shape, Sink
-from hardcode_hunter.ruleset import PARSED_ROLE, PUBLIC_ROLES, Rule, RuleSet
+from hardcode_hunter.model import Candidate, Confidence, Kind, Plaintext, Position, Shape, Sink
+from hardcode_hunter.ruleset import LOGIN_ROLE, PARSED_ROLE, PUBLIC_ROLES, Rule, RuleSet
 
 LONGEST = 8192  # characters of a value that is still one credential; a key file in PEM is below
-SHORTEST = 3  # characters of a value for which only its name speaks
 
 
 class How(enum.IntEnum):
@@ -52,6 +52,8 @@ def best(candidate: Candidate, rules: RuleSet) -> Match | None:
     public = False
     sure: Match | None = None
     for rule, role, words in _reached(candidate, rules):
+        if role == "username" and rule.engine == "oracle" and "/" in value:
+            role = LOGIN_ROLE  # Oracle takes user/password@service where the user is asked for
         if role in PUBLIC_ROLES:
             public = True
         elif sure is None:
@@ -141,6 +143,12 @@ def _argument(callee: str, parameter: str) -> str:
 
 
 def _certain(candidate: Candidate, value: str, rule: Rule, role: str, words: str) -> Match | None:
+    if role == LOGIN_ROLE:
+        inner = shapes.login(value)
+        if inner is None or filters.absent(inner.value) or filters.field_name("password", inner.value):
+            return None
+        confidence = Confidence.LOW if filters.test_value(value) else rule.confidence
+        return Match(rule, rule.role, How.SINK, confidence, Shape.EMBEDDED, "", Plaintext(inner.value), words)
     shape = shapes.recognise(value)
     if role == PARSED_ROLE or (shape in (Shape.URL, Shape.ODBC, Shape.BASIC, Shape.BEARER) and rule.precedence >= 0):
         inner = _part(value, shape)
@@ -221,11 +229,6 @@ def _doubted(sure: Match, value: str, rules: RuleSet) -> Match:
     return sure
 
 
-def deployed(candidate: Candidate) -> bool:
-    """Whether the literal is part of a template: even an example in it is what gets deployed."""
-    return candidate.evaluated is Evaluated.DEPLOY and candidate.literal is not LiteralType.TEXT
-
-
 def _shape_words(shape: Shape) -> str:
     return {
         Shape.URL: "password in a URL",
@@ -296,102 +299,13 @@ def _documented(value: str) -> bool:
 
 # ---------------------------------------------------------------- what it is called
 
-LEAST = {"any": Strength.WEAK, "word": Strength.WEAK, "fair": Strength.FAIR, "strong": Strength.STRONG}
-
-
-def named(candidate: Candidate, rules: RuleSet) -> Rule | None:
-    """The rule for a candidate's name; one that says nothing alone is read together with what it is nested under."""
-    rule = rules.name(candidate.name) if candidate.name else None
-    if rule is not None and rule.precedence >= 0:
-        return rule
-    nested = candidate.symbol.replace("/", ".").split(".")[-3:]
-    if candidate.callee or len(nested) < 2 or (rule is None and not _neutral(candidate.name)):
-        return rule
-    return rules.name("_".join(nested)) or rule
-
-
-_PLACES = frozenset(
-    ["value", "default", "text", "string", "data", "content", "plain", "literal", "defaultvalue", "default_value"]
-)
-
-
-def _neutral(name: str) -> bool:
-    """``value``, ``default``, ``0``: the name of a place, not of a thing."""
-    return name.lower() in _PLACES or name.isdigit() or not name
-
 
 def _by_name(candidate: Candidate, value: str, rules: RuleSet) -> Match | None:
-    rule = named(candidate, rules)
-    if rule is None or filters.absent(value) or (candidate.resource and _TAGS.search(candidate.symbol)):
-        return None  # a resource's tag is a label: whoever sees the resource sees it
-    if candidate.literal is LiteralType.INT and (not filters.password_name(candidate.name) or len(value) < 4):
+    found = named.judge(candidate, value, rules)
+    if found is None:
         return None
-    least = _least(candidate, rule)
-    looks = Strength.STRONG if least == "strong" and shapes.decoded_pair(value) else filters.strength(value)
-    if least != "any" and (looks < LEAST[least] or _no_credential(candidate, value, rule, least)):
-        return None
-    confidence = _confidence(rule, least, looks, candidate.position)
-    if candidate.position is Position.ELEMENT and candidate.name.lower().endswith("s"):
-        confidence = Confidence.LOW  # a list of words to try, or of names
-    if filters.test_value(value) or filters.placeholder(value):
-        confidence = min(confidence, Confidence.MEDIUM if deployed(candidate) else Confidence.LOW)
+    rule, confidence = found
     return Match(rule, rule.role, How.NAME, confidence, Shape.WHOLE, "", Plaintext(value))
-
-
-_TAGS = re.compile(r"(?:^|[/.])(?:Tags|tags|tags_all)(?=[/.\[])")
-
-
-def _least(candidate: Candidate, rule: Rule) -> str:
-    """The strength that a value needs: any word can be a password, whatever else the rule is about."""
-    return "word" if rule.strength in ("fair", "strong") and filters.password_name(candidate.name) else rule.strength
-
-
-def _no_credential(candidate: Candidate, value: str, rule: Rule, least: str) -> bool:
-    text = value.strip()
-    if (
-        len(text) < SHORTEST
-        or filters.metasyntactic(text)
-        or (text.isdigit() and filters.sequential(text) and not filters.password_name(candidate.name))
-    ):
-        return True
-    if (
-        filters.nullish(text)
-        or filters.format_string(text)
-        or filters.code(text)
-        or filters.hashed(text)
-        or filters.prose(text)
-    ):
-        return True
-    vendor = rule.precedence >= -1 and least == "word"  # "password" is a live one under MYSQL_PASSWORD
-    if (
-        filters.repeats(candidate.name, text)
-        if vendor and text.lower() in filters.CREDENTIAL_WORDS
-        else filters.field_name(candidate.name, text)
-    ):
-        return True
-    if filters.placeholder(text) and not filters.default_password(text):
-        return True
-    if filters.path(text) or filters.plain_url(text):
-        return True
-    if least == "strong" and (filters.uuid(text) or candidate.position in (Position.COMPARISON, Position.ELEMENT)):
-        return True
-    if least == "fair" and candidate.position is Position.COMPARISON and filters.strength(text) < Strength.STRONG:
-        return True  # a parser compares its token
-    return least != "word" and filters.identifier(text)
-
-
-def _confidence(rule: Rule, least: str, looks: Strength, position: Position) -> Confidence:
-    """Strong values are sure, weak ones are not, and less so in running text."""
-    words = least in ("any", "word")
-    if looks is Strength.STRONG or (looks is Strength.FAIR and words):
-        found = Confidence.HIGH
-    elif looks is Strength.FAIR or words:
-        found = Confidence.MEDIUM
-    else:
-        found = Confidence.LOW
-    if position is Position.TEXT and looks is not Strength.STRONG:
-        found = Confidence(max(found - 1, Confidence.LOW))
-    return min(found, rule.confidence)
 
 
 def _join(*words: str) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 
 from hardcode_hunter import filters
-from hardcode_hunter.detect.match import How, Match, deployed
+from hardcode_hunter.detect.match import How, Match
+from hardcode_hunter.detect.named import deployed
+from hardcode_hunter.detect.places import is_test
 from hardcode_hunter.model import Candidate, LiteralType, Position, Shape, Verdict
 
 MOVABLE = frozenset({"python", "cloudformation", "terraform"})
@@ -14,14 +16,6 @@ MOVABLE = frozenset({"python", "cloudformation", "terraform"})
 INFRASTRUCTURE = frozenset({"cloudformation", "terraform"})
 """Languages in which a thing called ``test`` is deployed like any other."""
 
-_TEST_FOLDER = re.compile(
-    r"(?:^|/)(?:tests?|testing|testsuite|test[-_]?data|test[-_]?(?:utils?|support|helpers?)|unit[-_]?tests?|integration[-_]?tests?|functional[-_]?tests?|specs?|__tests__|fixtures?|mocks?|stubs?|e2e|conformance|benchmarks?)/",
-    re.I,
-)
-_TEST_FILE = re.compile(
-    r"^(?:tests?|conftest|fixtures?|noxfile)[-_.]|^tests?\d*\.|[-_.](?:tests?|spec|mock|fixtures?)\.[a-z]+$|^conftest\.py$|(?:^|[-_])tests?(?:[-_]|\.[a-z]+$)",
-    re.I,
-)
 _DOCUMENT = re.compile(
     r"(?:^|/)(?:docs?|documentation|examples?|samples?|tutorials?|snippets?)/|\.(?:md|rst|adoc|txt|ipynb)$|(?:^|/)(?:README|CHANGELOG|HISTORY|CONTRIBUTING)[^/]*$",
     re.I,
@@ -45,11 +39,6 @@ _PIPELINE = re.compile(
     r"(?:^|/)(?:\.github/workflows/|\.gitlab-ci|\.circleci/|\.travis\.|bitbucket-pipelines|azure-pipelines)", re.I
 )
 _SERVICE = re.compile(r"(?:^|[./])services(?=[./])")
-
-
-def is_test(path: str) -> bool:
-    """Whether a path is a test's or a fixture's."""
-    return bool(_TEST_FOLDER.search(path) or _TEST_FILE.search(path.rpartition("/")[2]))
 
 
 def verdict(candidate: Candidate, match: Match) -> tuple[Verdict, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from hardcode_hunter.languages import commands
 from hardcode_hunter.languages.embedded import Embedded, inside
 from hardcode_hunter.languages.gather import Found, Gather
 from hardcode_hunter.languages.holes import default_of, with_holes
@@ -73,10 +74,12 @@ def _node(gather: Gather, embedded: Embedded, node: Node, place: Place) -> None:
     if isinstance(node, Scalar):
         _scalar(gather, embedded, node, place)
     elif isinstance(node, Sequence):
+        words = [item.value if isinstance(item, Scalar) else "" for item in node.items]
         for number, item in enumerate(node.items):
             if gather.full:
                 break
-            _node(gather, embedded, item, place._replace(keys=(*place.keys, str(number)), element=True))
+            name = commands.option(words, number) or place.name
+            _node(gather, embedded, item, place._replace(keys=(*place.keys, str(number)), name=name, element=True))
     else:
         _mapping(gather, embedded, node, place)
 
@@ -115,6 +118,7 @@ def _scalar(gather: Gather, embedded: Embedded, node: Scalar, place: Place) -> N
         "\n" in node.value
         or (node.value[:1] in ("{", "[") and node.value[:2] != "{{")
         or embedded.is_command(place.name)
+        or commands.speaks(node.value)
     )
     if looked_into and embedded.scan(node, place.symbol, scope=place.scope, extent=place.extent):
         return

@@ -9,29 +9,29 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from hardcode_hunter.languages import commands
+
 _VALUE = rb"""(?P<v>"[^"\\\r\n]*(?:\\.[^"\\\r\n]*)*"|'[^'\\\r\n]*(?:\\.[^'\\\r\n]*)*'|(?!["']|\$[\w({])(?:\$\{[^{}\s]*\}|[^\s"'`;,|<>()\[\]{}&#])(?:\$\{[^{}\s]*\}|[^\s"'`;|<>(){}&])*)"""
 # NAME=value, name: value, "name": "value", name => value, name := value
 _ASSIGNMENT = re.compile(
     rb"""(?<![\w.$%{/-])["']?(?P<n>[A-Za-z_][\w.-]{0,99})["']?[ \t]{0,20}(?:=>|:=|=(?!=)|:(?![:/=]))[ \t]{0,20}"""
     + _VALUE
 )
-# --password value, --password=value, -Dname=value is an assignment already
+# --password value, --password=value, -Dname=value; -repotoken value, as Go's flags and PowerShell have it
 _OPTION = re.compile(
-    rb"(?<![^\s\"'(=])(?:--(?P<n>[A-Za-z][\w-]{0,40})(?:=|[ \t]{1,8}(?!-))|-D(?P<d>[A-Za-z][\w.-]{0,80})=)" + _VALUE
+    rb"(?<![^\s\"'(=])(?:--(?P<n>[A-Za-z][\w-]{0,40})(?:=|[ \t]{1,8}(?!-))|-D(?P<d>[A-Za-z][\w.-]{0,80})="
+    rb"|-(?P<s>[A-Za-z]{0,20}(?:[Pp]assword|[Tt]oken|[Ss]ecret|[Aa]pi-?[Kk]ey))(?:=|[ \t]{1,8}(?!-)))" + _VALUE
 )
 # define('NAME', 'value'), setenv("NAME", "value")
 _CALL = re.compile(
     rb"""(?<![\w.])(?:define|setenv|putenv|setx|os\.environ\.setdefault)[ \t]*\([ \t]*["'](?P<n>\w{1,100})["'][ \t]*,[ \t]*"""
     + _VALUE
 )
-# mysql -u root -pvalue
-_MYSQL = re.compile(
-    rb"(?<![\w-])(?P<n>mysql(?:dump|admin)?)(?=[ \t])[^\r\n|;]{0,300}?[ \t]-p(?P<v>[^\s\"'$-][^\s\"';|]*|\"[^\"$\r\n]*\"|'[^'\r\n]*')"
-)
 _SQL = re.compile(
     rb"(?<![\w])(?P<n>IDENTIFIED[ \t]+(?:WITH[ \t]+\S{1,60}[ \t]+)?(?:BY|AS)(?:[ \t]+PASSWORD)?|(?:ENCRYPTED[ \t]+)?PASSWORD)[ \t]*(?:=[ \t]*)?\(?[ \t]*(?P<v>N?'(?:[^'\r\n]|'')*')",
     re.I,
 )
+_SQL_QUOTED = re.compile(rb"\b(?P<n>IDENTIFIED[ \t]+BY)[ \t]+(?P<v>\"[^\"\\\r\n]{1,200}\")", re.I)
 _SPEAKS = re.compile(
     r"""://[^\s/@:]{0,200}:[^\s/@]{1,200}@ | -----BEGIN\ [A-Z ]{0,40}PRIVATE | \b(?:bearer|basic|token)\ [\w+/=.~-]{8}
       | (?<![\w+/=.~-])(?=[\w+/=.~-]{0,100}?[0-9])(?=[\w+/=.~-]{0,100}?[A-Za-z])[\w+/=.~-]{16,}""",
@@ -59,19 +59,19 @@ def assignments(data: bytes, start: int = 0, end: int | None = None) -> Iterator
     rows: dict[tuple[int, int], Assignment] = {}
     for pattern in (_CALL, _OPTION, _ASSIGNMENT):
         for match in pattern.finditer(data, start, stop):
-            name = match.group("n") or match.groupdict().get("d") or b""
-            _take(rows, data, match, name.decode("ascii", "replace"))
-    if data.find(b"mysql", start, stop) >= 0:
-        for match in _MYSQL.finditer(data, start, stop):
-            _take(rows, data, match, "password")
+            said = match.group("n") or match.groupdict().get("d") or match.groupdict().get("s") or b""
+            _take(rows, data, match, said.decode("ascii", "replace"))
+    for name, match in commands.passwords(data, start, stop):
+        _take(rows, data, match, name)
     yield from sorted(rows.values(), key=lambda a: a.start)
 
 
 def sql_passwords(data: bytes, start: int = 0, end: int | None = None) -> Iterator[Assignment]:
     """``IDENTIFIED BY '…'`` and ``PASSWORD '…'``."""
     rows: dict[tuple[int, int], Assignment] = {}
-    for match in _SQL.finditer(data, start, len(data) if end is None else end):
-        _take(rows, data, match, "password")
+    for pattern in (_SQL, _SQL_QUOTED):
+        for match in pattern.finditer(data, start, len(data) if end is None else end):
+            _take(rows, data, match, "password")
     yield from rows.values()
 
 

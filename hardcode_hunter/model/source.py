@@ -78,6 +78,9 @@ class Candidate:
     evaluated: Evaluated = Evaluated.IMPORT
     defines: str = ""
     sinks: tuple[Sink, ...] = ()
+    pieces: tuple[
+        tuple[int, int], ...
+    ] = ()  # of a literal written in pieces on several lines: where each begins in the value, and its line
     note: str = ""  # what a language knows that blocks or shapes a rewrite: "decorator", "class body use", "generated"
 
     @property

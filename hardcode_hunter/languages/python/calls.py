@@ -9,6 +9,7 @@ from dataclasses import replace
 from hardcode_hunter.languages.python.chains import chain, last_name
 from hardcode_hunter.languages.python.drafts import Binding, Place
 from hardcode_hunter.languages.python.known_calls import (
+    ASSERTIONS,
     CREDENTIAL,
     DECODERS,
     DEFAULTS,
@@ -25,6 +26,7 @@ from hardcode_hunter.languages.python.known_calls import (
     SAME_VALUE,
     TAKES_MORE,
     TEXT_OPTIONS,
+    login_argument,
 )
 from hardcode_hunter.languages.python.names import Names, joined
 from hardcode_hunter.model import Position
@@ -220,11 +222,12 @@ class Calls:
         last = callee.rpartition(".")[2]
         option = _option(node, last)
         key, fetches = "", bool(FETCHES.fullmatch(last))
-        for number, value in enumerate(positional):
+        asserted = last in ASSERTIONS and len(positional) > 1 and self._asserted(positional, place)
+        for number, value in enumerate(positional[2:] if asserted else positional, 2 if asserted else 0):
             if isinstance(value, ast.Starred):
                 self._push(value.value, self._argument(node, callee, "*" if not number else "", "", place), place)
                 continue
-            name = parameters[number] if number < len(parameters) else key
+            name = parameters[number] if number < len(parameters) else key or login_argument(last, number, positional)
             bound = self._argument(node, callee, f"#{number}", name, place)
             if number < len(parameters):
                 bound.defines = f"{self._names.homes[callee]}{parameters[number]}"
@@ -235,6 +238,19 @@ class Calls:
             key = said if self.says_credential(said) and not fetches else ""
         for keyword in node.keywords:
             self._keyword(node, keyword, callee, option, binding, place)
+
+    def _asserted(self, pair: Sequence[ast.expr], place: Place) -> bool:
+        """``assertEqual(user.password, "x")`` compares its first two arguments; whether one of them is a literal and the other has a name."""
+        for value, other in ((pair[0], pair[1]), (pair[1], pair[0])):
+            name = last_name(other)
+            if isinstance(value, ast.Constant) and name and not isinstance(other, ast.Call):
+                symbol = place.scope.inside(f"{name}==")
+                self._push(
+                    value, Binding(Position.COMPARISON, name, symbol, place.scope.label, note="assertion"), place
+                )
+                self._push(other, None, place)
+                return True
+        return False
 
     def _keyword(
         self, node: ast.Call, keyword: ast.keyword, callee: str, option: str, binding: Binding | None, place: Place

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from hardcode_hunter.languages import commands
 from hardcode_hunter.languages.python.calls import Calls
 from hardcode_hunter.languages.python.chains import last_name
 from hardcode_hunter.languages.python.drafts import Binding, Draft, Drafts, Place, Use
@@ -19,6 +20,9 @@ NUMERIC = re.compile(r"port|pass|pwd|pin\b|pin$|secret|token|key|code|otp|accoun
 """Names and parameters whose number may be a credential or part of a connection."""
 NAME_KEYS = frozenset({"Name", "name", "Key", "key", "ParameterKey", "OptionName"})
 VALUE_KEYS = frozenset({"Value", "value", "ParameterValue"})
+_LOGIN = re.compile(r"(?:\w*_)?(?:auth|basic_?auth|credentials?|creds?|logins?|user_?pass(?:word)?s?)", re.I)
+_PEOPLE = re.compile(r"(?:\w*_)?(?:users|accounts|admins|members)", re.I)
+"""Names of one pair of user and password, and of lists in which such pairs stand among others."""
 _CONTAINERS = (ast.Tuple, ast.List, ast.Set)
 _Comprehension = ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp
 
@@ -231,6 +235,9 @@ class Expressions:
         pair = binding is not None and binding.position is Position.ELEMENT and len(node.elts) == 2
         first = node.elts[0].value if pair and isinstance(node.elts[0], ast.Constant) else None
         named = first if isinstance(first, str) and self._calls.says_credential(first) else ""
+        if not named and binding is not None and isinstance(node, ast.Tuple) and _is_login(binding.name, node):
+            named = f"{binding.name}_password"
+        words = [str(e.value) if isinstance(e, ast.Constant) else "" for e in node.elts]
         for number, element in enumerate(node.elts):
             if isinstance(element, ast.Constant) and (
                 binding is None
@@ -239,9 +246,8 @@ class Expressions:
                 if element.end_lineno != element.lineno:
                     self.push(element, None, place)
                 continue
-            self.push(
-                element, binding.element(number, node, named if number else "") if binding is not None else None, place
-            )
+            said = (named if number else "") or commands.option(words, number)
+            self.push(element, binding.element(number, node, said) if binding is not None else None, place)
 
     def _comprehension(self, node: _Comprehension, binding: Binding | None, place: Place) -> None:
         inner = Scope("function", place.scope.inside("<comprehension>"), place.scope)
@@ -326,6 +332,21 @@ class Expressions:
             if value is not None:
                 symbol, defines = inner.inside(parameter.arg), inner.defined(parameter.arg)
                 self.push(value, Binding(Position.DEFAULT, parameter.arg, symbol, inner.label, defines=defines), place)
+
+
+def _is_login(name: str, node: ast.Tuple) -> bool:
+    """Whether a pair is a user and a password: ``auth=("bob", "…")``. Beside somebody's name only what is no word counts."""
+    pair = [e.value if isinstance(e, ast.Constant) else None for e in node.elts]
+    if (
+        len(pair) != 2
+        or not isinstance(pair[1], str | bytes)
+        or not (_LOGIN.fullmatch(name) or _PEOPLE.fullmatch(name))
+    ):
+        return False
+    text = pair[1] if isinstance(pair[1], str) else pair[1].decode("latin-1")
+    if text.isupper() and isinstance(pair[0], str) and pair[0].isupper():
+        return False  # two constants
+    return bool(_LOGIN.fullmatch(name)) or (" " not in text and not text.isalpha() and not text.isdigit())
 
 
 def _value_of(node: ast.Dict, keys: frozenset[str]) -> str:

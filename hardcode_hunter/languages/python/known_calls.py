@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 # functions whose result is the argument as far as a credential goes
 SAME_VALUE = frozenset(
@@ -145,3 +146,21 @@ FETCHES = re.compile(
     r"_*(?:get|read|fetch|load|lookup|retrieve|resolve|describe)_?\w*?(?:secret|password|credential|parameter)s?(?:_(?:value|string|json))?",
     re.I,
 )
+ASSERTIONS = frozenset(
+    ["assertEqual", "assertEquals", "assertNotEqual", "assertNotEquals", "assert_equal", "assert_equals", "eq_"]
+)
+# calls that are given a user and a password, or a password alone, by position; the password comes last
+_LOGINS = re.compile(r"(?:log_?in|sign_?in|authenticate|set_credentials|basic_auth)", re.I)
+_PASSWORDS = re.compile(
+    r"(?:set|check|verify|hash|make|update|change|reset)_?(?:raw_?)?(?:user_?)?password|generate_password_hash|check_password_hash|hashpw",
+    re.I,
+)
+
+
+def login_argument(last: str, number: int, given: Sequence[object]) -> str:
+    """``password`` for the argument that a call of that name takes for one, by its place; empty for all others."""
+    if number != len(given) - 1 or number > 3:
+        return ""
+    if (number and _LOGINS.fullmatch(last)) or _PASSWORDS.fullmatch(last):
+        return "password"
+    return ""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import io
+import tokenize
 import warnings
 from dataclasses import dataclass
 
@@ -63,6 +65,25 @@ def fold(terms: list[Literal]) -> Literal | None:
             LiteralType.TEMPLATE if LiteralType.TEMPLATE in types else LiteralType.STR,
         )
     return None
+
+
+def pieces(source: str, first: int) -> tuple[tuple[int, int], ...]:
+    """Where in its value each piece of a literal begins that is written as several strings, and on which line; ``first`` is its line.
+
+    Empty when it is one string, or has pieces whose length can't be told.
+    """
+    found: list[tuple[int, int]] = []
+    size = 0
+    try:
+        for token in tokenize.generate_tokens(io.StringIO(f"({source}\n)").readline):
+            if token.type == tokenize.STRING:
+                found.append((size, first + token.start[0] - 1))
+                size += len(ast.literal_eval(token.string))
+            elif token.type not in (tokenize.OP, tokenize.NL, tokenize.NEWLINE, tokenize.COMMENT, tokenize.ENDMARKER):
+                return ()
+    except (SyntaxError, ValueError, tokenize.TokenError):
+        return ()
+    return tuple(found) if len(found) > 1 else ()
 
 
 def agrees(source: str, expected: Literal) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from hardcode_hunter.languages import script
 from hardcode_hunter.languages.python.drafts import Binding, Draft, Drafts, Extent, Place, Use
-from hardcode_hunter.languages.python.literals import agrees
+from hardcode_hunter.languages.python.literals import agrees, pieces
 from hardcode_hunter.languages.python.names import Names
 from hardcode_hunter.languages.python.positions import Positions
 from hardcode_hunter.languages.python.statements import walk
@@ -124,12 +124,13 @@ class _Reading:
 
     def _candidate(self, draft: Draft, ordinal: int, start: int, end: int) -> Candidate:
         bound, line = draft.binding, self.positions.line(start)
+        last = self.positions.line(max(start, end - 1))
         return Candidate(
             path=self.path,
             language=self.language,
             span=Span(start, end),
             line=line,
-            end_line=self.positions.line(max(start, end - 1)),
+            end_line=last,
             column=self.positions.column(start),
             value=Plaintext(draft.literal.value),
             literal=draft.literal.type,
@@ -143,6 +144,7 @@ class _Reading:
             evaluated=draft.place.evaluated,
             defines=f"{self.path}::{bound.defines}" if bound.defines else "",
             sinks=(self._sink(bound.outer, bound.callee, line, draft.place),) if bound.outer else (),
+            pieces=pieces(self.positions.source(start, end), line) if last > line else (),
             note=", ".join(part for part in (draft.place.note, bound.note, self._note) if part),
         )
 

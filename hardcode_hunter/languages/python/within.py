@@ -6,16 +6,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from hardcode_hunter.languages import script, text
+from hardcode_hunter.languages import commands, script, text
 from hardcode_hunter.languages.python.drafts import Draft
 from hardcode_hunter.languages.python.positions import Positions
 from hardcode_hunter.languages.script import Assignment
 from hardcode_hunter.model import LiteralType, Position
 
-_COMMAND = re.compile(
-    r"(?:^|\s)--?[\w-]{0,30}(?:pass|pwd|token|secret|key)[\w-]{0,30}[ =]\S|\bexport \w|\bsetx? \w|\bmysql\w* |-D\w",
-    re.I,
-)
 _NAMED = re.compile(r"""\w["']?\s{0,4}[=:]\s{0,4}["'][^"']""")
 _CONNECTION = re.compile(r"(?:^|\s)(?:host|user|dbname|port)\s*=|;", re.I)  # its parts are found by its shape
 _SQL = re.compile(r"identified\s+by|\b(?:create|alter|set|grant)\b.{0,200}\bpassword\b", re.I)
@@ -68,6 +64,6 @@ def inner_texts(data: bytes, start: int, end: int, draft: Draft) -> list[Assignm
         return text.assignments(data, first, end, bare=False)
     if _SQL.search(value):
         return list(script.sql_passwords(data, first, end))
-    if " " in value and _COMMAND.search(value):
+    if commands.speaks(value):
         return list(script.assignments(data, first, end))
     return []
