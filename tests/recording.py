@@ -147,7 +147,12 @@ def store(secrets: dict[str, str]) -> types.ModuleType:
     def get_secret(secret: str, field: str | None = None, *, fresh: bool = False) -> str:
         return secrets.get(f"{secret}/{field or ''}", f"<{secret}/{field}>")
 
+    async def with_rotation_async(secret: str, refused: object, function: Any) -> Any:
+        return await function()
+
     module.get_secret = get_secret  # type: ignore[attr-defined]
+    module.with_rotation = lambda secret, refused, function: function()  # type: ignore[attr-defined]
+    module.with_rotation_async = with_rotation_async  # type: ignore[attr-defined]
     return module
 
 

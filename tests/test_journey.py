@@ -183,7 +183,8 @@ def test_a_dry_run_shows_the_masked_diff_and_touches_nothing(journey: Journey) -
     before = {p: p.read_bytes() for p in journey.tree.rglob("*") if p.is_file()}
     ran = journey.hunter("apply", "--dry-run")
     assert ran.status == 1
-    assert '+        password=get_secret("postgres", "password", fresh=True),' in ran.out
+    assert '+        password=get_secret("postgres", "password"),' in ran.out
+    assert '+    return with_rotation("postgres", psycopg2.OperationalError, lambda: psycopg2.connect(' in ran.out
     assert journey.credentials.mask(ran.out) == ran.out
     assert {p: p.read_bytes() for p in journey.tree.rglob("*") if p.is_file()} == before
     assert not Path(journey.environment["XDG_STATE_HOME"]).exists(), "no state either"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import threading
@@ -157,22 +158,18 @@ class Database:
         return "connection"
 
 
-def _refused(error: Exception) -> bool:
-    return isinstance(error, PermissionError)
-
-
 def test_rotation_is_survived(kept_in_memory: Any, helper: ModuleType, clock: Clock) -> None:
     database = Database(OLD)
 
     def connect() -> str:
         return database.connect(helper.get_secret("shop-db", "password"))
 
-    assert helper.with_rotation(connect, _refused, "shop-db") == "connection"
+    assert helper.with_rotation("shop-db", PermissionError, connect) == "connection"
     for password in (NEW, "third"):
         database.password = password
         rotate(kept_in_memory, password)
         clock.now += 2
-        assert helper.with_rotation(connect, _refused, "shop-db") == "connection"
+        assert helper.with_rotation("shop-db", PermissionError, connect) == "connection"
     assert database.attempts == 5
 
 
@@ -183,13 +180,15 @@ def test_wrong_password_is_still_an_error(
     for _ in range(5):  # a storm of refusals doesn't become a storm of API calls
         with pytest.raises(PermissionError):
             helper.with_rotation(
-                lambda: database.connect(helper.get_secret("shop-db", "password")), _refused, "shop-db"
+                "shop-db", PermissionError, lambda: database.connect(helper.get_secret("shop-db", "password"))
             )
     assert database.attempts == 5
     assert calls.count("GetSecretValue") == 2
     clock.now += helper.FORCED
     with pytest.raises(PermissionError):
-        helper.with_rotation(lambda: database.connect(helper.get_secret("shop-db", "password")), _refused, "shop-db")
+        helper.with_rotation(
+            "shop-db", PermissionError, lambda: database.connect(helper.get_secret("shop-db", "password"))
+        )
     assert calls.count("GetSecretValue") == 3
 
 
@@ -198,7 +197,7 @@ def test_other_errors_are_not_retried(kept_in_memory: Any, helper: ModuleType, c
         raise KeyError("table")
 
     with pytest.raises(KeyError):
-        helper.with_rotation(fail, _refused, "shop-db")
+        helper.with_rotation("shop-db", PermissionError, fail)
     assert calls == []
 
 
@@ -216,5 +215,39 @@ def test_rotation_seen_by_another_thread(kept_in_memory: Any, helper: ModuleType
             helper.get_secret("shop-db", "password")
         return database.connect(password)
 
-    assert helper.with_rotation(connect, _refused, "shop-db") == "connection"
+    assert helper.with_rotation("shop-db", PermissionError, connect) == "connection"
     assert calls.count("GetSecretValue") == 2
+
+
+def test_rotation_is_survived_by_what_is_awaited(
+    kept_in_memory: Any, helper: ModuleType, calls: list[str], clock: Clock
+) -> None:
+    """The loop reads nothing itself: AWS is asked in other threads only."""
+    database, readers = Database(OLD), set()
+    real = helper._read
+
+    def noted(secret: str) -> Any:
+        readers.add(threading.get_ident())
+        return real(secret)
+
+    helper._read = noted  # type: ignore[attr-defined]
+
+    async def connect() -> str:
+        return database.connect(helper.get_secret("shop-db", "password"))
+
+    async def serve() -> list[str]:
+        first = await helper.with_rotation_async("shop-db", (KeyError, PermissionError), connect)
+        database.password = NEW
+        rotate(kept_in_memory)
+        clock.now += 2
+        second = await helper.with_rotation_async("shop-db", PermissionError, connect)
+        database.password = "something else"
+        clock.now += 2
+        with pytest.raises(PermissionError):
+            await helper.with_rotation_async("shop-db", PermissionError, connect)
+        return [first, second]
+
+    assert asyncio.run(serve()) == ["connection", "connection"]
+    assert database.attempts == 4
+    assert calls.count("GetSecretValue") == 3
+    assert threading.get_ident() not in readers

@@ -207,7 +207,7 @@ def test_local_file(helper: ModuleType, local: Path, calls: list[str]) -> None:
     with pytest.raises(helper.SecretError, match='has no secret mail; add it as "mail"'):
         helper.get_secret("mail", "password")
     with pytest.raises(PermissionError):
-        helper.with_rotation(_refused, lambda error: True, "shop-db")
+        helper.with_rotation("shop-db", Exception, _refused)
     assert calls == []
 
 

@@ -1,4 +1,5 @@
-"""Every client in the table that logs in: the rewritten call never takes its credential from a cache, so that a rotation can't lock it out.
+"""Every client in the table that logs in: the rewritten call is repeated after a refusal, or never takes its credential from a cache, so
+that a rotation can't lock it out.
 
 Each call of each row is written with each parameter that takes a secret part, by keyword and by position.
 """
@@ -48,7 +49,9 @@ def _program(call: str, parameter: str, value: str) -> str:
     before = ["given"] * int(parameter[1:]) if parameter.startswith("#") else []
     argument = f'"{value}"' if parameter.startswith("#") else f'{parameter}="{value}"'
     module = call.rpartition(".")[0]
-    return f"import {module}\n\n\ndef connect(given):\n    return {call}({', '.join([*before, argument])})\n"
+    awaits = table()[call].refused_in == "await"
+    head, wait = ("async def", "await ") if awaits else ("def", "")
+    return f"import {module}\n\n\n{head} connect(given):\n    return {wait}{call}({', '.join([*before, argument])})\n"
 
 
 PROGRAMS = list(_calls())
@@ -67,7 +70,14 @@ def test_a_client_that_logs_in_says_how_it_is_refused() -> None:
 def test_the_credential_of_a_login_is_not_cached(name: str, role: str, program: str) -> None:
     after = _rewritten(program, by_way_of="")
     assert PASSWORD not in after
-    assert "fresh=True" in after or "with_rotation" in after
+    client = table()[name.partition("(")[0]]
+    wrapped = f"{'await with_rotation_async' if client.refused_in == 'await' else 'with_rotation'}("
+    if client.refused_in:
+        assert wrapped in after and "fresh=True" not in after, (
+            "a refusal is answered by reading again and calling once more"
+        )
+    else:
+        assert "fresh=True" in after and "with_rotation" not in after
 
 
 @pytest.mark.parametrize("call", sorted({calls[0] for calls in CALLS}))

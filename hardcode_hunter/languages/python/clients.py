@@ -15,7 +15,9 @@ class Client:
     """One library's calls. ``parts`` maps a role to the parameters that hold it: keywords, or ``#2`` for the third positional one.
 
     ``opens`` says that the call logs in (a connection, a session), so that a value that has rotated is refused there; ``errors`` are
-    the exceptions of that refusal. ``dsn`` is the parameter that takes a libpq connection string, where keywords override it.
+    the exceptions of that refusal. ``refused_in`` says where they are raised: ``call``, ``await`` (the call's result is awaited), or
+    empty: later, in a connection that the library makes by itself. ``dsn`` is the parameter that takes a libpq connection string, where
+    keywords override it.
     """
 
     library: str
@@ -24,6 +26,7 @@ class Client:
     opens: bool = False
     parts: Mapping[str, Sequence[str]] | None = None
     errors: tuple[str, ...] = ()
+    refused_in: str = ""
     dsn: str = ""
     position: int = 0
 
@@ -44,3 +47,10 @@ def _row(row: dict[str, Any]) -> Client:
 def of(callee: str) -> Client | None:
     """The client whose call ``callee`` is."""
     return table().get(callee)
+
+
+def refusals(client: Client, callee: str) -> tuple[str, ...]:
+    """The exceptions of ``callee``: where a row is for several libraries, those of its own."""
+    package = callee.partition(".")[0]
+    own = tuple(error for error in client.errors if error.partition(".")[0] == package)
+    return own or client.errors

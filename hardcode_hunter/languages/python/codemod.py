@@ -221,6 +221,7 @@ def _made(job: _Job, operations: Sequence[Operation]) -> _Result:
     planned = imports.insertions(tree, needed, definition, limit, gone) if needed or definition else []
     planned = imports.merged([*planned, *(item for operation in operations for item in operation.inserts)])
     changes = [change for operation in operations for change in operation.changes]
+    changes += [change for operation in operations for change in operation.around]
     try:
         module = imports.inserted(tree.module.visit(Applying(tree, changes)), planned, gone)
         data = module.bytes

@@ -78,9 +78,19 @@ def _insertion(tree: Tree, index: int, rows: Sequence[Import], definition: str, 
 
 def _block(rows: Sequence[Import]) -> str:
     """Import lines, those of the standard library apart."""
-    standard = [row.line for row in rows if _standard(row.module)]
-    others = [row.line for row in rows if not _standard(row.module)]
+    standard = _lines(row for row in rows if _standard(row.module))
+    others = _lines(row for row in rows if not _standard(row.module))
     return "".join(f"{line}\n" for line in [*standard, *([""] if standard and others else []), *others])
+
+
+def _lines(rows: Iterable[Import]) -> list[str]:
+    """One line for each row; what comes from one module is one line."""
+    found: dict[tuple[str, bool], list[Import]] = {}
+    for row in rows:
+        found.setdefault((row.module, not row.name), []).append(row)
+    return [
+        ", ".join([same[0].line, *(row.line.partition(" import ")[2] for row in same[1:])]) for same in found.values()
+    ]
 
 
 def _kept_header(module: cst.Module) -> int:

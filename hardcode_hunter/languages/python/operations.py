@@ -19,11 +19,15 @@ NodeChange = Callable[[Any], Any]  # from the node as its children left it to it
 
 
 class Touch(enum.Enum):
-    """What a splice replaces: one expression by another, whole arguments of a call, or whole statements."""
+    """What a splice replaces: one expression by another, whole arguments of a call, or whole statements.
+
+    Two splices around a call make it the body of a lambda that another call is given last.
+    """
 
     VALUE = "value"
     ARGUMENT = "argument"
     STATEMENT = "statement"
+    AROUND = "around"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,4 +103,5 @@ class Operation:
     reason: str = ""
     inserts: tuple[Insertion, ...] = ()  # statements beside it in the module's body
     gone: tuple[int, ...] = ()  # statements of the module's body that are removed
+    around: tuple[tuple[cst.CSTNode, NodeChange], ...] = ()  # changes of nodes that come after all others
     removes: bool = False  # the value is deleted, nothing stands in for it

@@ -25,6 +25,7 @@ class _Planned:
     values: tuple[Span, ...]
     arguments: tuple[Span, ...]
     statements: tuple[Span, ...]
+    around: tuple[Span, ...]
 
 
 def prove(before: Layout, after: bytes, splices: Sequence[Splice]) -> None:
@@ -86,7 +87,7 @@ def _planned(ordered: Sequence[Splice], spans: Sequence[Span]) -> _Planned:
             span for splice, span in zip(ordered, spans, strict=True) if splice.touch is touch and span.start < span.end
         )
 
-    return _Planned(of(Touch.VALUE), of(Touch.ARGUMENT), of(Touch.STATEMENT))
+    return _Planned(of(Touch.VALUE), of(Touch.ARGUMENT), of(Touch.STATEMENT), of(Touch.AROUND))
 
 
 # ---------------------------------------------------------------- syntax trees
@@ -96,7 +97,7 @@ def _masked(tree: ast.Module, layout: Layout, planned: _Planned) -> str:
     """A dump of the tree in which planned values are all alike, and planned arguments and statements are left out."""
     mask = _Mask(layout, planned)
     whole = mask.visit(tree)
-    if sorted(mask.hit) != sorted(planned.values):
+    if sorted(mask.hit) != sorted(planned.values) or 2 * mask.unwrapped != len(planned.around):
         raise Unchanged("proof-syntax-tree")
     return ast.dump(whole or tree)
 
@@ -105,8 +106,9 @@ class _Mask(ast.NodeTransformer):
     def __init__(self, layout: Layout, planned: _Planned) -> None:
         self._layout = layout
         self._planned = planned
-        self._all = (*planned.values, *planned.arguments, *planned.statements)
+        self._all = (*planned.values, *planned.arguments, *planned.statements, *planned.around)
         self.hit: list[Span] = []
+        self.unwrapped = 0
 
     def visit(self, node: ast.AST) -> ast.AST | None:
         if not isinstance(node, (ast.expr, ast.stmt, ast.keyword)):
@@ -118,11 +120,29 @@ class _Mask(ast.NodeTransformer):
             return None
         if isinstance(node, (ast.expr, ast.keyword)) and _inside(place, self._planned.arguments):
             return None
+        inner = self._unwrapped(node, place)
+        if inner is not None:
+            self.unwrapped += 1
+            return self.visit(inner)
         value = _inside(place, self._planned.values) if isinstance(node, ast.expr) else None
         if value:
             self.hit.append(value)
             return ast.copy_location(ast.Constant("planned"), node)
         return self.generic_visit(node)
+
+    def _unwrapped(self, node: ast.AST, place: Span) -> ast.expr | None:
+        """``connect(…)`` where the node is a planned ``with_rotation("…", Refused, lambda: connect(…))``."""
+        starts, ends = {s.start for s in self._planned.around}, {s.end for s in self._planned.around}
+        if not isinstance(node, ast.Call) or place.start not in starts or place.end not in ends or node.keywords:
+            return None
+        if not isinstance(node.func, (ast.Name, ast.Attribute)) or len(node.args) != 3:
+            return None
+        secret, _, function = node.args
+        plain = isinstance(function, ast.Lambda) and ast.dump(function.args) == _NO_PARAMETERS
+        return function.body if plain and isinstance(secret, ast.Constant) else None  # type: ignore[attr-defined]
+
+
+_NO_PARAMETERS = ast.dump(ast.parse("lambda: 0", mode="eval").body.args)  # type: ignore[attr-defined]
 
 
 def _inside(place: Span, spans: Sequence[Span]) -> Span | None:

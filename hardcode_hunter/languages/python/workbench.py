@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import libcst as cst
 
-from hardcode_hunter.languages.python import clients
+from hardcode_hunter.languages.python import clients, retrying
 from hardcode_hunter.languages.python.bindings import Names
 from hardcode_hunter.languages.python.imports import dotted
 from hardcode_hunter.languages.python.operations import Import, NodeChange, Operation, Reading, Splice, Swap, Touch
 from hardcode_hunter.languages.python.reasons import Unchanged
+from hardcode_hunter.languages.python.retrying import Retry
 from hardcode_hunter.languages.python.tree import Place, Tree
 from hardcode_hunter.model import Access, Evaluated, Replacement, Tier
 from hardcode_hunter.plugins import Rewriting
@@ -30,6 +31,8 @@ class Workbench:
     rewriting: Rewriting
     private: frozenset[str] = frozenset()  # constants that nothing else in the tree mentions
     fresh: set[tuple[int, str]] = field(default_factory=set)
+    retries: list[Retry] = field(default_factory=list)  # of the operations that are planned
+    pending: list[Retry] = field(default_factory=list)  # of the operation that is being planned
 
     def access(self, row: Replacement) -> Access:
         found = self.rewriting.access.get((row.secret, row.key))
@@ -63,25 +66,55 @@ class Workbench:
         return tuple(needed)
 
     def reading(self, row: Replacement, place: Place) -> tuple[Reading, tuple[Import, ...]]:
-        """The read of the row's field. One that logs in at call time is fresh, and the others of the same call come from the same fetch."""
+        """The read of the row's field. A call that logs in is repeated after a refusal; where it can't be, the read is fresh, and the
+        others of the same call come from the same fetch."""
         access = self.access(row)
         name, needed = self.reader(place)
         retriever = self.rewriting.retriever
         container = next((a for a in place.ancestors if isinstance(a, (cst.Call, cst.Dict))), place.node)
         mark = (id(container), access.secret)
-        at_call = row.evaluated is Evaluated.CALL
-        wanted = at_call and (access.rotates or self.logs_in(row, place)) and mark not in self.fresh
+        logs_in = self._opens_here(row, place) or (row.evaluated is Evaluated.CALL and self.logs_in(row, place))
+        rotates = row.evaluated is Evaluated.CALL and access.rotates
+        wanted = (logs_in or rotates) and mark not in self.fresh
+        if wanted and self._retried(row, place, access):
+            return Reading(retriever.expression(access, name), row.secret, row.key), needed
         if wanted and retriever.fresh is not None:
             self.fresh.add(mark)
             return Reading(retriever.fresh(access, name), row.secret, row.key), needed
         return Reading(retriever.expression(access, name), row.secret, row.key), needed
 
+    def _retried(self, row: Replacement, place: Place, access: Access) -> bool:
+        """Whether the call that uses the value is wrapped, by this read or by another one of the same secret."""
+        module = self.rewriting.helper_modules.get(self.path, "")
+        found = retrying.plan(self.rewriting.retriever, module, self.names, self.tree, place, row, access.secret)
+        if found is None:
+            return False
+        others = [retry for retry in (*self.retries, *self.pending) if retry.call is found.call]
+        if not others:
+            self.pending.append(found)
+        return all(retry.secret == access.secret for retry in others)
+
+    def wrapped(self, operation: Operation) -> Operation:
+        """The operation with the calls wrapped for which its reads asked."""
+        retries, self.pending = self.pending, []
+        self.retries += retries
+        return replace(
+            operation,
+            splices=(*operation.splices, *(splice for retry in retries for splice in retry.splices)),
+            around=tuple((retry.call, retry.change) for retry in retries),
+            imports=(*operation.imports, *(item for retry in retries for item in retry.imports)),
+        )
+
     def logs_in(self, row: Replacement, place: Place) -> bool:
         """Whether the value goes into a call that opens a connection or a session, straight or by way of names."""
         if any(client.opens for client in map(clients.of, row.reaches) if client):
             return True
+        return self._opens_here(row, place)
+
+    def _opens_here(self, row: Replacement, place: Place) -> bool:
+        """Whether the literal is an argument of a call that opens a connection or a session."""
         call = next((a for a in place.ancestors if isinstance(a, cst.Call)), None)
-        callees = {row.callee, self.callee(call) if call else ""} - {""}
+        callees = {row.callee, self.callee(call)} - {""} if call else set()
         return any(self._opens(callee) for callee in callees)
 
     @staticmethod

@@ -3,7 +3,8 @@
     get_secret("shop-db", "password")               one field; cached for up to five minutes
     get_secret("shop-db", "password", fresh=True)   never from the cache: for code that logs in at once
     refresh("shop-db")                              forget what is cached
-    with_rotation(connect, is_refused, "shop-db")   call, and call once more if the secret has changed since
+    with_rotation("shop-db", Refused, connect)      connect(), and once more if that raises Refused and the secret has changed
+    await with_rotation_async(…)                    the same for a connect that is awaited
 
 Nothing here touches AWS, a region or boto3 before the first read. Environment variables:
 
@@ -22,7 +23,7 @@ import os
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 # secret -> environment -> name or ARN
@@ -37,6 +38,7 @@ RETRY = 15.0  # seconds between two attempts while AWS can't be reached
 FORCED = 1.0  # seconds between two reads that with_rotation forces
 
 T = TypeVar("T")
+Refused = Any  # an exception class, or a tuple of them: what ``except`` takes
 _log = logging.getLogger(__name__)
 _INSIDE_AWS = (
     "AWS_EXECUTION_ENV",
@@ -105,15 +107,30 @@ def refresh(secret: str) -> None:
         entry.expires = entry.retry = 0.0
 
 
-def with_rotation(function: Callable[[], T], is_refused: Callable[[Exception], bool], secret: str) -> T:
-    """``function()``, and once more if it failed with an error for which ``is_refused`` is true and the secret has changed."""
-    before = _version(secret)
+def with_rotation(secret: str, refused: Refused, function: Callable[[], T]) -> T:
+    """``function()``, which reads the secret itself; once more if it raises ``refused`` and the secret has changed."""
+    before = _entry(secret).version
     try:
         return function()
-    except Exception as error:
-        if not is_refused(error) or not _changed(secret, before):
+    except refused:
+        if not _changed(secret, before):
             raise
     return function()
+
+
+async def with_rotation_async(secret: str, refused: Refused, function: Callable[[], Awaitable[T]]) -> T:
+    """The same for a function whose result is awaited. AWS is asked in a thread: the event loop goes on meanwhile."""
+    import asyncio  # here: it takes longer than all the others together, and few programs need it
+
+    loop = asyncio.get_running_loop()
+    await loop.run_in_executor(None, get_secret, secret)
+    before = _entry(secret).version
+    try:
+        return await function()
+    except refused:
+        if not await loop.run_in_executor(None, _changed, secret, before):
+            raise
+    return await function()
 
 
 # ------------------------------------------------------------------ the cache
@@ -159,10 +176,6 @@ def _read_into(secret: str, entry: _Entry) -> None:
         return
     entry.asked = asked
     entry.expires = asked + TTL * random.uniform(0.9, 1.1)
-
-
-def _version(secret: str) -> str:
-    return _entry(secret).version
 
 
 def _changed(secret: str, before: str) -> bool:
