@@ -31,12 +31,42 @@ def with_excerpts(
             values[candidate.path].add(candidate.value)
     ordered = {path: sorted(rows) for path, rows in spans.items()}
     words = {path: Words(rows) for path, rows in values.items()}
-    return tuple(
-        replace(f, excerpt=excerpt(f, sources[f.path].data, ordered[f.path], words.get(f.path, NONE)))
-        if f.path in sources
-        else f
-        for f in findings
-    )
+    notebooks = {
+        path: _Notebook(sources[path].data) for path in wanted & sources.keys() if sources[path].language == "notebook"
+    }
+    made = []
+    for finding in findings:
+        path = finding.path
+        if path in notebooks:
+            made.append(notebooks[path].shown(finding, ordered[path], words.get(path, NONE)))
+        elif path in sources:
+            shown = excerpt(finding, sources[path].data, ordered[path], words.get(path, NONE), finding.line)
+            made.append(replace(finding, excerpt=shown))
+        else:
+            made.append(finding)
+    return tuple(made)
+
+
+class _Notebook:
+    """One notebook as a person sees it: cells and what they put out, without the JSON around them."""
+
+    def __init__(self, data: bytes) -> None:
+        from hardcode_hunter.languages import notebook
+
+        self._parts = notebook.shown(data)
+        self._spans: dict[int, list[Span]] = {}  # that are masked, by the part they stand in
+
+    def shown(self, finding: Finding, spans: Sequence[Span], words: Words) -> Finding:
+        """``finding`` with its place in the notebook and the line of its cell; without both where it stands in neither cell nor output."""
+        for number, part in enumerate(self._parts):
+            here = part.span(finding.span)
+            if here is not None:
+                if number not in self._spans:
+                    self._spans[number] = sorted(filter(None, map(part.span, spans)))
+                line = part.data.count(b"\n", 0, here.start) + 1
+                shown = excerpt(replace(finding, span=here), part.data, self._spans[number], words, line)
+                return replace(finding, excerpt=shown, within=f"{part.label}, line {line}")
+        return finding
 
 
 class Words:
@@ -76,8 +106,9 @@ class Words:
 NONE = Words(())
 
 
-def excerpt(finding: Finding, data: bytes, spans: Sequence[Span], words: Words = NONE) -> Excerpt | None:
-    """The first line of ``finding``; ``None`` for one that is too long to be shown. ``spans`` are sorted and masked, ``words`` wherever they stand."""
+def excerpt(finding: Finding, data: bytes, spans: Sequence[Span], words: Words = NONE, line: int = 0) -> Excerpt | None:
+    """The first line of ``finding``, which is number ``line``; ``None`` for one that is too long to be shown. ``spans`` are sorted and masked,
+    ``words`` wherever they stand."""
     start = max(data.rfind(b"\n", 0, finding.span.start), data.rfind(b"\r", 0, finding.span.start)) + 1
     end = min((at for at in (data.find(b"\n", start), data.find(b"\r", start)) if at >= 0), default=len(data))
     if end - start > LONGEST or finding.span.start >= len(data):
@@ -94,7 +125,7 @@ def excerpt(finding: Finding, data: bytes, spans: Sequence[Span], words: Words =
         at = max(at, span.end)
     if at < end:
         text += _shown(data[at:end], words)
-    return Excerpt(text.rstrip(), column, width)
+    return Excerpt(text.rstrip(), column, width, line)
 
 
 def _first(spans: Sequence[Span], start: int) -> int:

@@ -29,6 +29,7 @@ TOP = [
     "hypothesis",
     "types-PyYAML",
     "jsonschema",
+    "schemastore",
     "pre-commit",
     "prek",
     "moto[server,cloudformation]",

@@ -18,7 +18,7 @@ from hardcode_hunter import pipeline
 from hardcode_hunter.config import Settings
 from hardcode_hunter.model import Confidence, Scan
 from hardcode_hunter.plugins import Format, load
-from tests import report_schemas
+from tests import official_schemas, report_schemas
 from tests.gate import ROOT, Run, write
 
 pytest_plugins = ("tests.gate_fixtures",)
@@ -88,14 +88,43 @@ def test_machine_formats_have_their_readers_shape(run: Run, baselined: Path, for
     jsonschema.Draft202012Validator(MACHINE[form]).validate(document)
 
 
-def test_sarif_passes_the_official_schema(run: Run, baselined: Path) -> None:
-    official = os.environ.get("SARIF_SCHEMA", "")
-    if not official:
-        pytest.skip("SARIF_SCHEMA names no file: only our own schema of the parts we use was asked")
-    schema = json.loads(Path(official).read_text("utf-8"))
-    jsonschema.validators.validator_for(schema)(schema).validate(
-        json.loads(run("scan", ".", "--output", "sarif", cwd=baselined).out)
+@pytest.mark.parametrize("words", [["."], ["infra", "--ignore", "rds-*"]], ids=["findings", "clean"])
+def test_sarif_passes_the_official_schema(run: Run, baselined: Path, words: list[str]) -> None:
+    document = json.loads(run("scan", *words, "--output", "sarif", cwd=baselined).out)
+    official_schemas.check(document, official_schemas.SARIF)
+    document["runs"][0]["results"] = [{"ruleId": "x"}]
+    with pytest.raises(jsonschema.ValidationError, match="message"):
+        official_schemas.check(document, official_schemas.SARIF)
+
+
+def published() -> dict[str, Any]:
+    return json.loads((ROOT / "docs" / "json-v1.schema.json").read_text("utf-8"))  # type: ignore[no-any-return]
+
+
+def closed(schema: Any) -> Any:
+    """The schema with no key beside those that it names: it lets some be added later, and a test wants to hear of them."""
+    if isinstance(schema, list):
+        return [closed(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    made = {key: closed(value) for key, value in schema.items()}
+    return made | (
+        {"unevaluatedProperties": False} if schema.get("type") == "object" and "properties" in schema else {}
     )
+
+
+def test_json_and_jsonl_have_the_published_shape_and_not_a_key_more(run: Run, baselined: Path) -> None:
+    (baselined / "broken.yaml").write_text("password: 'harbour\n\tx: [\n", encoding="utf-8")
+    document = json.loads(run("scan", ".", "--output", "json", cwd=baselined).out)
+    assert document["findings"] and document["suppressed"] and document["problems"]
+    jsonschema.Draft202012Validator(closed(published())).validate(document)
+    row = jsonschema.Draft202012Validator({"$defs": published()["$defs"], "$ref": "#/$defs/row"})
+    lines = run("scan", ".", "--output", "jsonl", cwd=baselined).out.splitlines()
+    assert len(lines) == len(document["findings"]) + len(document["suppressed"])
+    for line in lines:
+        row.validate(json.loads(line))
+    with pytest.raises(jsonschema.ValidationError, match="verdict"):
+        row.validate({k: v for k, v in json.loads(lines[0]).items() if k != "verdict"})
 
 
 # ---------------------------------------------------------------- SARIF, point by point
@@ -231,6 +260,90 @@ def test_full_shows_the_line_masked_the_reason_the_twins_and_what_to_do(run: Run
         "  = same value also at jobs/report one.py:5",
         "  = fix: hardcode-hunter plan",
     ]
+
+
+NOTEBOOK = {
+    "cells": [
+        {"cell_type": "markdown", "metadata": {}, "source": ["# Orders"]},
+        {"cell_type": "code", "metadata": {}, "execution_count": 1, "source": ["import os\n", "\n", 'db_password = "harbour-light-9"; x = "ü"\n'], "outputs": [
+            {"output_type": "stream", "name": "stdout", "text": ["settings:\n", "db_password = \"harbour-light-9\"\n"]}]},
+        {"cell_type": "code", "metadata": {}, "execution_count": 2, "source": 'a = 1\nmail_password = "quay-at-night-7"\n', "outputs": []},
+    ],
+    "metadata": {}, "nbformat": 4, "nbformat_minor": 5,
+}  # fmt: skip
+
+
+def test_a_place_in_a_notebook_is_told_as_a_person_sees_it(run: Run, tmp_path: Path) -> None:
+    write(tmp_path, {"report.ipynb": json.dumps(NOTEBOOK, indent=1)})
+    out = run("scan", ".", cwd=tmp_path).out
+    blocks = [block.splitlines() for block in out.split("\n\n") if block.startswith("report.ipynb:")]
+    assert [block[2] for block in blocks] == [
+        ' 3 | db_password = "********"; x = "ü"',
+        ' 1 | db_password = "********"',
+        ' 2 | mail_password = "********"',
+    ]
+    assert [block[3].index("^") - 5 for block in blocks] == [15, 15, 17]
+    assert "(cell 2, line 3)" in blocks[0][4]
+    assert "(output of cell 2, line 1)" in blocks[1][4]
+    assert "(cell 3, line 2)" in blocks[2][4]
+    for form in (
+        "concise",
+        "grouped",
+        "github",
+        "github-summary",
+        "junit",
+        "html",
+        "sarif",
+        "gitlab",
+        "gitlab-secrets",
+    ):
+        said = run("scan", ".", "--output", form, cwd=tmp_path).out
+        assert "cell 3, line 2" in said, form
+        assert "harbour-light" not in said
+    rows = json.loads(run("scan", ".", "--output", "json", cwd=tmp_path).out)["findings"]
+    assert [row["within"] for row in rows] == ["cell 2, line 3", "output of cell 2, line 1", "cell 3, line 2"]
+
+
+def test_test_values_get_a_line_for_each_file(run: Run, tmp_path: Path) -> None:
+    lines = [f'c{n} = psycopg2.connect(password="harbour-light-{n}")' for n in range(12)]
+    write(tmp_path, {f"tests/test_{name}.py": "\n".join(["import psycopg2", *lines]) for name in "abcdefghijkl"})
+    ran = run("scan", ".", cwd=tmp_path)
+    assert ran.status == 0
+    assert ran.out.splitlines() == [
+        *(f"tests/test_{name}.py: 12 test values, lines 2, 3, 4, 5, 6, 7, 8, 9 and 4 more" for name in "abcdefghij"),
+        "… and 24 more in 2 files; --output concise names each",
+        "",
+        ran.out.splitlines()[-1],
+    ]
+
+
+ADVICE = {
+    "a.py": (LEAKY, "  = fix: hardcode-hunter plan", "ignore[postgresql-password] reason"),
+    "compose.yaml": (
+        "services:\n  db:\n    environment:\n      POSTGRES_PASSWORD: harbour-light-9\n",
+        "  = by hand: take it out, read it from AWS Secrets Manager, and replace it: hardcode-hunter rules explain postgresql-password",
+        "ignore[postgresql-password] reason",
+    ),
+    "c.json": (
+        '{"db": {"mail_password": "harbour-light-9"}}\n',
+        "rules explain mail-password",
+        'per-file-ignores."c.json" = ["mail-password"]',
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ADVICE)
+def test_full_says_what_to_do_and_it_can_be_done(run: Run, tmp_path: Path, name: str) -> None:
+    text, advice, hint = ADVICE[name]
+    write(tmp_path, {name: text})
+    out = run("scan", ".", cwd=tmp_path).out
+    assert advice in out
+    assert out.rstrip().endswith(hint)
+    if name == "c.json":
+        write(tmp_path, {"hardcode-hunter.toml": out.rstrip().rpartition("toml: ")[2] + "\n"})
+        assert run("scan", "c.json", cwd=tmp_path).status == 0
+    for command in re.findall(r"hardcode-hunter (rules explain [a-z-]+)", out):
+        assert run(*command.split(), cwd=tmp_path).status == 0
 
 
 def test_full_masks_every_credential_of_the_line_and_its_copies_beside_it(run: Run, tmp_path: Path) -> None:

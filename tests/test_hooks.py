@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from hardcode_hunter import pipeline
-from tests import report_schemas
+from tests import official_schemas, report_schemas
 from tests.gate import ROOT, Repository, write
 
 pytest_plugins = ("tests.gate_fixtures",)
@@ -341,6 +341,10 @@ def test_no_text_of_a_pull_request_is_part_of_a_script() -> None:
         assert "${{" not in step.get("run", "")
 
 
+def test_the_action_is_one_as_github_describes_them() -> None:
+    official_schemas.check(ACTION, official_schemas.GITHUB_ACTION)
+
+
 def test_every_input_is_used_and_described() -> None:
     text = (ROOT / "action.yml").read_text("utf-8")
     for name, row in ACTION["inputs"].items():
@@ -355,9 +359,7 @@ def test_the_action_annotates_sums_up_and_fails(job: Job) -> None:
     assert "::error file=shop/db.py,line=5" in done.stdout
     assert "postgresql-password" in job.files["GITHUB_STEP_SUMMARY"].read_text()
     assert job.outputs() == {"status": "1", "sarif": "hardcode-hunter.sarif"}
-    jsonschema.Draft202012Validator(report_schemas.SARIF).validate(
-        json.loads((job.folder / "hardcode-hunter.sarif").read_text())
-    )
+    official_schemas.check(json.loads((job.folder / "hardcode-hunter.sarif").read_text()), official_schemas.SARIF)
 
 
 def test_the_action_passes_when_clean_and_tells_errors_apart(job: Job) -> None:
@@ -379,6 +381,23 @@ def test_the_action_judges_a_pull_request(job: Job, repository: Repository) -> N
     assert scan_step(job, since="auto", **{"fail-on": "high", "min-confidence": "high"}).returncode == 1
 
 
+def test_a_pull_request_can_not_hush_itself(job: Job, repository: Repository, tmp_path: Path) -> None:
+    """The Action's default: configuration, comments and baseline are those of the target branch, fetched where the checkout lacks it."""
+    origin = Repository(tmp_path / "origin")
+    origin.commit({"shop/db.py": CLEAN})
+    repository.git("remote", "add", "origin", str(origin.root))
+    repository.git("pull", "-q", "origin", "main")
+    repository.commit({"shop/db.py": LEAKY, "hardcode-hunter.toml": 'exclude = ["*"]\n'})
+    assert scan_step(job, **{"config-from": "none"}).returncode == 2, "nothing is scanned"
+    job.environment["GITHUB_BASE_REF"] = "main"
+    repository.git("update-ref", "-d", "refs/remotes/origin/main")
+    done = scan_step(job)
+    assert done.returncode == 1, done.stderr
+    assert "hardcode-hunter.toml: exclude: '*' isn't so in refs/remotes/origin/main, and not obeyed" in done.stderr
+    job.environment["GITHUB_BASE_REF"] = "gone"
+    assert scan_step(job).returncode != 0
+
+
 @pytest.mark.parametrize(
     "hostile",
     [
@@ -392,7 +411,7 @@ def test_the_action_judges_a_pull_request(job: Job, repository: Repository) -> N
 )
 def test_the_action_takes_no_input_for_a_command_or_an_option(job: Job, hostile: str) -> None:
     write(job.folder, {"a.py": CLEAN})
-    for name in ("paths", "since", "config", "min-confidence", "fail-on"):
+    for name in ("paths", "since", "config", "config-from", "min-confidence", "fail-on"):
         done = scan_step(job, **{name: hostile})
         assert done.returncode == 2, f"{name}: {done.stdout}{done.stderr}"
     assert not (job.folder / "owned").exists()
@@ -439,6 +458,10 @@ def gitlab(folder: Path, environment: dict[str, str], **inputs: str) -> subproce
     return subprocess.run(
         ["sh", str(script)], cwd=folder, env=environment | variables, capture_output=True, text=True, check=False
     )
+
+
+def test_the_component_is_a_pipeline_as_gitlab_describes_them() -> None:
+    official_schemas.check(COMPONENT, official_schemas.GITLAB_CI)
 
 
 def test_the_component_takes_inputs_through_variables_only() -> None:

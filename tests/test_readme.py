@@ -16,6 +16,7 @@ import yaml
 
 from hardcode_hunter import __version__, config, planfile
 from hardcode_hunter.plugins import Format, load
+from tests import official_schemas
 from tests.embedded.aws import EmbeddedAws
 from tests.gate import ROOT, Repository, Run
 from tests.journey import Journey
@@ -158,6 +159,7 @@ def snippets() -> list[dict[str, object]]:
 def test_the_hook_snippet_names_hooks_that_exist() -> None:
     (snippet,) = [s for s in snippets() if "repos" in s]
     known = {hook["id"]: hook for hook in yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text("utf-8"))}
+    official_schemas.check(snippet, official_schemas.PRE_COMMIT)
     (repo,) = snippet["repos"]  # type: ignore[misc]
     assert repo["rev"] == f"v{__version__}"  # type: ignore[index]
     assert {hook["id"] for hook in repo["hooks"]} <= set(known)  # type: ignore[index]

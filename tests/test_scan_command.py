@@ -83,7 +83,7 @@ def test_a_test_value_is_told_of_and_fails_nothing(run: Run, tree: Path) -> None
     write(tree, {"tests/test_app.py": LEAKY})
     ran = run("scan", ".", cwd=tree)
     assert ran.status == 0
-    assert "test-value" in ran.out
+    assert "test value" in ran.out
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from hardcode_hunter.model import Verdict
 
 if TYPE_CHECKING:
-    from hardcode_hunter.model import Finding, Scan
+    from hardcode_hunter.model import Finding, Problem, Remark, Scan
 
 
 def plural(count: int, noun: str) -> str:
@@ -28,9 +28,19 @@ def place(finding: Finding) -> str:
     return f"{printable(finding.path)}:{finding.line}:{finding.column}"
 
 
+def reason(finding: Finding) -> str:
+    """Why, and of a notebook in which cell."""
+    return printable(f"{finding.reason} ({finding.within})" if finding.within else finding.reason)
+
+
 def message(finding: Finding) -> str:
     """Title and reason, for formats that have one text."""
-    return printable(f"{finding.title}: {finding.reason}")
+    return f"{printable(finding.title)}: {reason(finding)}"
+
+
+def where(problem: Problem | Remark) -> str:
+    """``path:line``, and the path alone of what is about a whole file."""
+    return f"{printable(problem.path)}:{problem.line}" if problem.line else printable(problem.path)
 
 
 def credentials(scan: Scan) -> int:

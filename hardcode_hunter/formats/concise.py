@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hardcode_hunter.formats._style import style, tag
-from hardcode_hunter.formats._summary import place, printable, summary
+from hardcode_hunter.formats._summary import place, reason, summary
 from hardcode_hunter.plugins import Format
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def line(finding: Finding) -> str:
     """``path:line:column: rule [verdict, confidence] reason``"""
-    return f"{style(place(finding), 'bold')}: {style(finding.rule, 'red')} {tag(finding)} {printable(finding.reason)}"
+    return f"{style(place(finding), 'bold')}: {style(finding.rule, 'red')} {tag(finding)} {reason(finding)}"
 
 
 def render(scan: Scan) -> str:

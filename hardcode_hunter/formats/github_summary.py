@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Iterator
 
-from hardcode_hunter.formats._summary import printable, summary
+from hardcode_hunter.formats._summary import printable, reason, summary, where
 from hardcode_hunter.model import Finding, Scan
 from hardcode_hunter.plugins import Format
 
@@ -30,12 +30,12 @@ def _lines(scan: Scan) -> Iterator[str]:
             yield ""
             yield f"… and {len(scan.findings) - MOST} more, in the log."
     for problem in scan.problems:
-        yield f"- {_cell(problem.path)}:{problem.line}: {_cell(problem.message)}"
+        yield f"- {_cell(where(problem))}: {_cell(problem.message)}"
 
 
 def _row(finding: Finding) -> str:
     place = f"{finding.path}:{finding.line}"
-    return f"| {_cell(place)} | {_cell(finding.rule)} | {finding.verdict} | {finding.confidence.label} | {_cell(finding.reason)} |"
+    return f"| {_cell(place)} | {_cell(finding.rule)} | {finding.verdict} | {finding.confidence.label} | {_cell(reason(finding))} |"
 
 
 def _cell(text: str) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from hardcode_hunter import __version__
 from hardcode_hunter.formats._html import Content, Markup, code, element, listing, page, section, table
-from hardcode_hunter.formats._summary import credentials, plural
+from hardcode_hunter.formats._summary import credentials, plural, reason, where
 from hardcode_hunter.formats.full import UNREMARKABLE
 from hardcode_hunter.model import Finding, Scan, Verdict
 from hardcode_hunter.plugins import Format
@@ -69,7 +69,7 @@ def body(scan: Scan) -> tuple[Content, ...]:
         section("Hushed and known", _hushed(scan.suppressed)),
         section(
             "To tidy up",
-            listing([code(f"{r.path}:{r.line}"), " ", r.message] for r in scan.remarks) if scan.remarks else (),
+            listing([code(where(r)), " ", r.message] for r in scan.remarks) if scan.remarks else (),
         ),
         section("What was not looked at", _unread(scan)),
     )
@@ -114,12 +114,12 @@ def _credentials(findings: Sequence[Finding]) -> Content:
 
 def _place(finding: Finding) -> Content:
     """A place that opens to its masked line and the reason."""
-    inside: list[Content] = [element("p", finding.reason)]
+    inside: list[Content] = [element("p", reason(finding))]
     if finding.excerpt is not None:
         shown = finding.excerpt
         start, end = shown.column, shown.column + shown.width
         line = [
-            f"{finding.line} | ",
+            f"{shown.line} | ",
             shown.text[:start],
             element("span", shown.text[start:end], class_="mark"),
             shown.text[end:],
@@ -150,7 +150,7 @@ def _hushed(findings: Sequence[Finding]) -> Content:
 
 def _unread(scan: Scan) -> Content:
     rows: list[Content] = [f"{plural(count, 'file')}: {reason}" for reason, count in scan.skipped.items()]
-    rows += [[code(f"{p.path}:{p.line}"), " ", p.message] for p in scan.problems]
+    rows += [[code(where(p)), " ", p.message] for p in scan.problems]
     return listing(rows) if rows else element("p", "Every file that git lists was read.")
 
 

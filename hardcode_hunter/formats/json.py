@@ -27,6 +27,7 @@ def finding_row(finding: Finding) -> dict[str, Any]:
         "line": finding.line,
         "end_line": finding.end_line,
         "column": finding.column,
+        "within": finding.within,
         "symbol": finding.symbol,
         "role": finding.role,
         "sinks": [

@@ -126,7 +126,7 @@ def _result(finding: Finding, order: Mapping[str, int], twins: Sequence[Finding]
 
 def _location(finding: Finding) -> dict[str, Any]:
     location = _place(finding.path, finding.line, finding.end_line)
-    if finding.excerpt is not None and finding.end_line <= finding.line:
+    if finding.excerpt is not None and finding.end_line <= finding.line and not finding.within:
         region = location["physicalLocation"]["region"]
         location["physicalLocation"]["contextRegion"] = {**region, "snippet": {"text": finding.excerpt.text}}
     if finding.symbol:

@@ -11,7 +11,7 @@ import json
 import re
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from hardcode_hunter.languages import text
@@ -19,7 +19,7 @@ from hardcode_hunter.languages.gather import Found, Gather
 from hardcode_hunter.languages.python.candidates import as_text
 from hardcode_hunter.languages.python.positions import LINE_END, Positions, Unreadable
 from hardcode_hunter.languages.python.reading import read
-from hardcode_hunter.model import Evaluated, Extraction, LiteralType, Position, Source
+from hardcode_hunter.model import Evaluated, Extraction, LiteralType, Position, Source, Span
 from hardcode_hunter.plugins import Hits, Language
 
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\]:,]|[^\s{}\[\]:,"]+', re.S)
@@ -193,6 +193,42 @@ def _decoded(data: bytes, strings: list[tuple[int, int]]) -> tuple[str, array[in
             begin = match.end()
         plain(begin, last - 1)
     return "".join(parts), at
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a person sees of a notebook: the source of one cell, or a text that it put out. ``data`` is that text in UTF-8."""
+
+    label: str
+    data: bytes
+    _text: str
+    _at: array[int]
+
+    def span(self, span: Span) -> Span | None:
+        """Where bytes of the file stand in :attr:`data`; ``None`` for bytes that are not shown here."""
+        if not self._at or not self._at[0] <= span.start <= self._at[-1]:
+            return None
+        first, last = bisect_left(self._at, span.start), bisect_left(self._at, span.end)
+        start = len(self._text[:first].encode("utf-8", "surrogatepass"))
+        return Span(start, start + len(self._text[first:last].encode("utf-8", "surrogatepass")))
+
+
+def shown(data: bytes) -> Sequence[Shown]:
+    """The parts of a notebook in their order; none of what is no notebook."""
+    try:
+        json.loads(data)
+        cells = _cells(data)
+    except (ValueError, RecursionError, IndexError):
+        return ()
+    found = []
+    for number, cell in enumerate(cells, 1):
+        for label, strings in (
+            (f"cell {number}", cell.strings),
+            *((f"output of cell {number}", [s]) for s in cell.printed),
+        ):
+            text, at = _decoded(data, strings)
+            found.append(Shown(label, text.encode("utf-8", "surrogatepass"), text, at))
+    return found
 
 
 def _without_magic(source: str) -> str:

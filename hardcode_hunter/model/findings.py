@@ -45,12 +45,13 @@ class Field:
 class Excerpt:
     """A source line in which every known credential is masked, made by who read the file: whoever prints a finding never opens it.
 
-    The finding's mask stands at ``column`` (characters, from 0) and is ``width`` wide.
+    The finding's mask stands at ``column`` (characters, from 0) and is ``width`` wide. ``line`` is its number in what a person sees.
     """
 
     text: str
     column: int
     width: int
+    line: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,7 @@ class Finding:
     suppressed: str = ""  # by what: "ours", "detect-secrets", "baseline" …; empty when it stands
     justification: str = ""  # the reason that was given for it
     excerpt: Excerpt | None = None
+    within: str = ""  # the place that a person sees, where it is not the line: "cell 3, line 2" of a notebook
 
 
 @dataclass(frozen=True, slots=True)
