@@ -19,6 +19,9 @@ NAMES = (
     "EnvironmentVariable",
 )
 VALUES = ("Value", "value", "ParameterValue", "StringValue", "default")
+TYPES = ("Type", "type")
+FETCHED = frozenset(["PARAMETER_STORE", "SECRETS_MANAGER"])
+"""Types of a variable whose value only says where the service finds it (AWS CodeBuild API, EnvironmentVariable)."""
 _NUMERIC = re.compile(r"port|pass|pwd|pin\b|pin$|secret|token|key|code|account|user", re.I)
 
 
@@ -29,6 +32,8 @@ def paired(node: Mapping) -> tuple[Scalar, Node] | None:
     for key, child in node.pairs:
         if not isinstance(key, Scalar):
             continue
+        if key.value in TYPES and isinstance(child, Scalar) and child.value in FETCHED:
+            return None
         if (
             key.value in NAMES
             and isinstance(child, Scalar)

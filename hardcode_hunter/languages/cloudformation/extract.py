@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from hardcode_hunter.languages.cloudformation import intrinsics, is_parameter_file, parameter_files, schema
+from hardcode_hunter.languages.cloudformation import intrinsics, is_parameter_file, parameter_files, schema, stacks
 from hardcode_hunter.languages.embedded import Embedded
 from hardcode_hunter.languages.gather import Found, Gather, as_text
 from hardcode_hunter.languages.nodes import (
@@ -29,7 +29,8 @@ from hardcode_hunter.plugins import Hits
 
 SCRIPTS = frozenset(["UserData", "Metadata"])
 GENERATION = frozenset(["GenerateStringKey", "ExcludeCharacters"])  # say how a secret is made, and are none
-STACK = "AWS::CloudFormation::Stack"
+DECLARED = ("AWS::CloudFormation::Parameter", "NoEcho")
+"""Where the default of a hidden parameter ends up: whoever wrote ``NoEcho`` has said that it is a secret."""
 PARAMETER = "AWS::SSM::Parameter"
 
 
@@ -160,7 +161,10 @@ class Template:
             if body.text("Type").startswith("AWS::SSM::Parameter::"):
                 continue  # the default is the name of a parameter, not its value
             if isinstance(default, Scalar) and default.tag in ("str", "int", "float", "timestamp", "bool"):
-                hidden = body.text("NoEcho").lower() == "true"
+                hidden = body.text("NoEcho").lower() in ("true", "yes", "on")
+                if hidden:
+                    resource, parameter = DECLARED
+                    self.gather.refer(default.start, default.end, target, resource=resource, parameter=parameter)
                 self._add(
                     default,
                     Place(
@@ -175,9 +179,7 @@ class Template:
                 )
 
     def _resources(self, section: Mapping) -> None:
-        for key, body in section.pairs:
-            if not isinstance(key, Scalar) or not isinstance(body, Mapping):
-                continue
+        for key, body in stacks.resources(section):
             kind, scope = body.text("Type"), f"Resources/{key.value}"
             for name, value in body.pairs:
                 if isinstance(name, Scalar) and name.value in ("Properties", "Metadata"):
@@ -256,8 +258,15 @@ class Template:
         if place.keys[0] == "Outputs" and key.value == "Value" and len(place.keys) == 2:
             return below._replace(name=place.keys[1], extent=place.extent)
         if place.resource == PARAMETER and below.dotted == "Value":
-            return _named(below, node.get("Name"))
+            named = _named(below, node.get("Name"))
+            return named if named.name != below.name else self._called_as_the_resource(below)
         return below
+
+    def _called_as_the_resource(self, place: Place) -> Place:
+        section = self.root.get("Resources")
+        keys = (key for key, _ in stacks.resources(section)) if isinstance(section, Mapping) else ()
+        key = next((key for key in keys if key.value == place.keys[1]), None)
+        return place._replace(name=key.value, extent=key.start) if key is not None else place
 
     def _alias(self, node: Alias, place: Place) -> None:
         target = node.target
@@ -294,6 +303,8 @@ class Template:
         elif node.tag == "int":
             literal = LiteralType.INT
         self.add(node.start, node.end, value, place, literal, defines, note, kept=kept or bool(defines))
+        for further in self._others_passed_on(place) if defines else ():
+            self.gather.refer(node.start, node.end, defines, symbol=place.symbol, scope=place.scope, defines=further)
 
     def add(
         self,
@@ -330,28 +341,31 @@ class Template:
     def refer(self, place: Place, target: str, start: int, end: int) -> None:
         resource = place.resource or ("" if place.keys[0] == "Resources" else place.keys[0])
         parameter = place.dotted if place.keys[0] == "Resources" and place.dotted else place.name
-        self.gather.refer(
-            start,
-            end,
-            target,
-            resource=resource,
-            parameter=parameter,
-            symbol=place.symbol,
-            scope=place.scope,
-            defines=self._passed_on(place),
-        )
+        for defines in self._passed_on_all(place) or [""]:
+            self.gather.refer(
+                start,
+                end,
+                target,
+                resource=resource,
+                parameter=parameter,
+                symbol=place.symbol,
+                scope=place.scope,
+                defines=defines,
+            )
 
     def _passed_on(self, place: Place) -> str:
-        """The nested template's parameter that a value of ``AWS::CloudFormation::Stack`` flows into, when the template is a local file."""
+        """The name under which a value of a mapping, or of a nested template's parameter, is known elsewhere."""
+        return next(iter(self._passed_on_all(place)), "")
+
+    def _others_passed_on(self, place: Place) -> list[str]:
+        return self._passed_on_all(place)[1:]
+
+    def _passed_on_all(self, place: Place) -> list[str]:
         if place.keys[0] == "Mappings" and len(place.keys) == 4:
-            return f"{self.path}#{place.symbol}"
-        if place.resource != STACK or not place.dotted.startswith("Parameters."):
-            return ""
-        resources = self.root.get("Resources")
-        body = resources.get(place.keys[1]) if isinstance(resources, Mapping) else None
-        properties = body.get("Properties") if isinstance(body, Mapping) else None
-        url = properties.text("TemplateURL") if isinstance(properties, Mapping) else ""
-        return parameter_files.nested(self.path, url, place.name) if url and "://" not in url else ""
+            return [f"{self.path}#{place.symbol}"]
+        if place.resource not in stacks.STACKS or not place.dotted.startswith("Parameters."):
+            return []
+        return stacks.handed_on(self.path, self.root, place.keys[1], place.name)
 
 
 def resolved_holes(value: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hardcode_hunter.languages.cloudformation import schema
+from hardcode_hunter.languages.cloudformation import schema, stacks
 from hardcode_hunter.languages.units import Hurdle
 from hardcode_hunter.model import Home, Tier
 
@@ -111,7 +111,7 @@ def _visible(spot: Spot) -> Hurdle | None:
             "the parameter would show the value to everyone who can read it: let its readers use the secret",
             Tier.REVIEW,
         )
-    if spot.resource == "AWS::CloudFormation::Stack" and path.startswith(".Parameters."):
+    if spot.resource in stacks.STACKS and path.startswith(".Parameters."):
         return Hurdle(
             "nested-stack",
             "the nested template decides whether its parameter may hold a reference: look at its uses",

@@ -47,6 +47,8 @@ FUNCTIONS = frozenset(
     ]
 )
 HOLE = re.compile(r"\$\{(!?)([^{}$]*)\}")
+_PLAIN = re.compile(r"(?:\$\{[^{}$]*\}|[^\s:/@;=,])+")
+"""A text of ``Fn::Sub`` that is one word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,14 +128,14 @@ def _sub(template: Template, call: Call, place: Place) -> None:
     text, *rest = call.arguments()
     variables = rest[0] if rest and isinstance(rest[0], Mapping) else None
     if variables is not None:
+        # what is a part of the property's own text is the property; what stands in a URL or in a text of many words has its own name
+        own = not isinstance(text, Scalar) or not _PLAIN.fullmatch(text.value)
         for key, value in variables.pairs:
             if isinstance(key, Scalar):
-                name = (
-                    place.name if call_of(value) else key.value
-                )  # a reference goes on to the property; a literal has its own name
-                template.value(
-                    value, place._replace(keys=(*place.keys, "Fn::Sub", key.value), name=name, extent=key.start)
-                )
+                named = own and not call_of(value)
+                keys = (*place.keys, "Fn::Sub", key.value) if own or call_of(value) else place.keys
+                name = key.value if named else place.name
+                template.value(value, place._replace(keys=keys, name=name, extent=min(place.extent, key.start)))
     if not isinstance(text, Scalar):
         return
     bound = frozenset(k.value for k, _ in variables.pairs if isinstance(k, Scalar)) if variables else frozenset()
@@ -206,6 +208,10 @@ def _find_in_map(template: Template, call: Call, place: Place) -> None:
     for argument in arguments[1:3]:
         if call_of(argument) is not None:
             template.value(argument, place._replace(resource="Fn::FindInMap", name="key", dotted=""))
+    for options in arguments[3:]:
+        other = options.get("DefaultValue") if isinstance(options, Mapping) else None
+        if other is not None:
+            template.value(other, place)
 
 
 def _literal(node: Node) -> str:

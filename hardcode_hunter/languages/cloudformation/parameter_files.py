@@ -40,6 +40,16 @@ def nested(path: str, url: str, parameter: str) -> str:
     return f"{posixpath.normpath(posixpath.join(posixpath.dirname(path), url))}#Parameters/{parameter}"
 
 
+def places(url: str) -> list[str]:
+    """The paths that ``url`` can mean, from the template that names it: as written, or, for an address, each of its last parts."""
+    if "://" not in url:
+        return [url] if url and "${" not in url and not url.startswith("arn:") else []
+    parts = url.partition("://")[2].partition("?")[0].split("/")[1:]
+    whole = next((n for n, part in enumerate(reversed(parts)) if "${" in part), len(parts))
+    tails = ["/".join(parts[len(parts) - n :]) for n in range(1, min(whole, 3) + 1)]
+    return [f"{up}{tail}" for tail in tails for up in ("", "../") if tail]
+
+
 def extract(gather: Gather, root: Node) -> None:
     for key, value in entries(root):
         if isinstance(value, Scalar) and value.tag in ("str", "int", "float", "timestamp"):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from hardcode_hunter.languages.cloudformation.hurdles import Spot
 from hardcode_hunter.languages.cloudformation.intrinsics import Call, call_of, sub_names
+from hardcode_hunter.languages.cloudformation.stacks import resources
 from hardcode_hunter.languages.nodes import Alias, Mapping, Node, Scalar, Sequence
 
 INTERFACE = "AWS::CloudFormation::Interface"
@@ -36,11 +37,10 @@ def spots(root: Mapping) -> Iterator[tuple[Node, Spot]]:
     for key, section in root.pairs:
         name = key.value if isinstance(key, Scalar) else ""
         if name == "Resources" and isinstance(section, Mapping):
-            for logical, body in section.pairs:
-                if isinstance(logical, Scalar) and isinstance(body, Mapping):
-                    for attribute, value in body.pairs:
-                        if isinstance(attribute, Scalar):
-                            yield value, Spot(name, logical.value, body.text("Type"), attribute.value)
+            for logical, body in resources(section):
+                for attribute, value in body.pairs:
+                    if isinstance(attribute, Scalar):
+                        yield value, Spot(name, logical.value, body.text("Type"), attribute.value)
         elif name != "Parameters":
             yield section, Spot(name)
 

@@ -10,6 +10,7 @@ from tree_sitter import Node
 from hardcode_hunter.languages.embedded import Embedded, Inside
 from hardcode_hunter.languages.gather import Gather, as_text
 from hardcode_hunter.languages.nodes import dense
+from hardcode_hunter.languages.pairs import FETCHED
 from hardcode_hunter.languages.terraform import syntax
 from hardcode_hunter.languages.terraform.expressions import Expressions, Place
 from hardcode_hunter.model import Extraction, Position, Source
@@ -57,6 +58,7 @@ class Reader:
         self.folder = syntax.directory(self.path)
         self.embedded = Embedded(gather)
         self.variables = ".tfvars" in self.path
+        self.further = syntax.served(self.path)[1:]
         self.expressions = Expressions(gather, self.embedded)
 
     # ------------------------------------------------------------ blocks
@@ -72,6 +74,10 @@ class Reader:
                     note="tfvars",
                     defines=f"{self.folder}#var.{name}",
                 )
+                for further in self.further:
+                    self.gather.refer(
+                        key.start_byte, key.end_byte, place.defines, symbol=name, defines=f"{further}#var.{name}"
+                    )
             self.expressions.expression(expression, place)
         seen: Counter[tuple[str, ...]] = Counter()
         for block in syntax.blocks(body):
@@ -148,6 +154,14 @@ class Reader:
                     position=Position.PARAMETER_DEFAULT,
                     note="sensitive" if flags.get("sensitive") == "true" else "",
                 )
+                if place.note:
+                    self.gather.refer(
+                        expression.start_byte,
+                        expression.end_byte,
+                        place.defines,
+                        resource="variable",
+                        parameter="sensitive",
+                    )
                 self.expressions.expression(expression, place)
 
     def _module(self, body: Node, words: tuple[str, ...]) -> None:
@@ -167,10 +181,14 @@ class Reader:
     def body(self, body: Node, place: Place) -> None:
         if self.expressions.deep(place, body):
             return
+        pair = self._pair(body, place)
         for key, expression in syntax.attributes(body):
-            if place.resource != PARAMETER and not self._interesting(key.start_byte, expression.end_byte):
+            if place.resource != PARAMETER and not (pair or self._interesting(key.start_byte, expression.end_byte)):
                 continue
             name = syntax.text(key, self.data)
+            if pair and name == "value":
+                self.expressions.expression(expression, pair)
+                continue
             below = place._replace(keys=(*place.keys, name), name=name, extent=key.start_byte, depth=place.depth + 1)
             if place.resource == PARAMETER and name == "value":
                 below = self._named(body, below)
@@ -190,6 +208,21 @@ class Reader:
             note = kind if (kind := words[0].partition("[")[0]) in ("connection", "provisioner") else place.note
             resource = ".".join(words) if kind == "backend" else place.resource
             self.body(inner, below._replace(scope=below.symbol, note=note, resource=resource))
+
+    def _pair(self, body: Node, place: Place) -> Place | None:
+        """The place of a ``value`` whose ``name`` stands beside it in a nested block: a variable of a build, a setting of an environment.
+        What is the name of a secret or parameter there (``type``) is no value."""
+        if place.depth < 2 or place.resource == PARAMETER:
+            return None
+        rows = {syntax.text(k, self.data): e for k, e in syntax.attributes(body)}
+        literal = syntax.literal_string(rows["name"]) if "name" in rows and "value" in rows else None
+        if literal is None or syntax.attribute_text(body, "type", self.data) in FETCHED:
+            return None
+        name = syntax.string_value(literal, self.data)
+        first = min(rows["name"].start_byte, rows["value"].start_byte)
+        return place._replace(
+            keys=(*place.keys, name), name=name, extent=first, extent_end=literal.end_byte, depth=place.depth + 1
+        )
 
     def _named(self, body: Node, place: Place) -> Place:
         """A parameter's value is called what the parameter is: ``/prod/shop/DB_PASSWORD`` → ``DB_PASSWORD``. By its type alone a

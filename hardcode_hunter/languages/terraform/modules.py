@@ -90,11 +90,16 @@ class Modules:
                 return child
         return None
 
+    def home(self, path: str) -> str:
+        """The directory that a file belongs to: of a variable file, the nearest above it that holds a configuration."""
+        places = syntax.served(path)
+        return next((place for place in places if place in self.folders), places[0])
+
     def settings(self, folder: str, name: str) -> list[Setting]:
         """Where variable files give the variable a value."""
         found = []
         for path, source in self.sources.items():
-            if path.endswith(".tfvars") and syntax.directory(path) == folder and name.encode() in source.data:
+            if path.endswith(".tfvars") and self.home(path) == folder and name.encode() in source.data:
                 body = syntax.body_of(self.root(path))
                 for child in body.children if body else ():
                     parts = syntax.attribute_parts(child) if child.type == "attribute" else None

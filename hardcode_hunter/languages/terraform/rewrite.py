@@ -55,10 +55,11 @@ class _Planner:
         for row in replacements:
             candidate = self.candidate(row)
             if candidate is not None and row.position is Position.PARAMETER_DEFAULT and candidate.defines:
-                if candidate.defines not in shared:
-                    shared[candidate.defines] = Unit([])
-                    units.append(shared[candidate.defines])
-                shared[candidate.defines].replacements.append(row)
+                variable = f"{self.modules.home(row.path)}#{candidate.defines.partition('#')[2]}"
+                if variable not in shared:
+                    shared[variable] = Unit([])
+                    units.append(shared[variable])
+                shared[variable].replacements.append(row)
             else:
                 units.append(Unit([row]))
         return units

@@ -73,7 +73,7 @@ def _following(modules: Modules, path: str, spot: Spot, hurdles: list[Hurdle]) -
     if not spot.path:
         return
     if spot.kind == "locals":
-        yield from ((use, "") for use in modules.uses(folder, "local", spot.path[0]))
+        yield from ((use, "") for use in modules.uses(folder, "local", spot.path[0]) if _holds(use, spot))
     elif spot.kind == "module":
         call = modules.call_at(path, spot.block)
         if call is None or call.target is None or call.target not in modules.folders:
@@ -82,12 +82,17 @@ def _following(modules: Modules, path: str, spot: Spot, hurdles: list[Hurdle]) -
                 hurdles.append(Hurdle("would-replace", why))
             return
         handed = _handed_on(modules, call)
-        yield from ((use, handed) for use in modules.uses(call.target, "var", spot.path[0]))
+        yield from ((use, handed) for use in modules.uses(call.target, "var", spot.path[0]) if _holds(use, spot))
     elif spot.kind == "output" and spot.path[0] == "value" and len(spot.words) > 1:
         for call in modules.callers(folder):
             for use in modules.uses(call.path.rpartition("/")[0], "module", call.name):
                 if use.names[2:3] in ((spot.words[1],), ()):  # an index hides which output is meant
                     yield use, ""
+
+
+def _holds(use: Use, spot: Spot) -> bool:
+    """Whether the use takes what stands at ``spot``, or something that holds it: ``local.login.user`` is not ``local.login.password``."""
+    return all(used == own for used, own in zip(use.names[2:], spot.path[1:], strict=False))
 
 
 def _handed_on(modules: Modules, call: Call) -> str:

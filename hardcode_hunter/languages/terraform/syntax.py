@@ -169,11 +169,22 @@ def traversal_at(children: list[Node], number: int, data: bytes) -> Traversal:
             if plain:
                 names.append(text(child.children[-1], data))
         elif child.type in ("index", "splat"):
-            # one of several instances: `module.db[0].password` is an output all the same
-            end, plain = child.end_byte, plain and len(names) == _ADDRESS.get(names[0], 2)
+            # one of several instances: `module.db[0].password` is an output all the same; `var.logins["db"]` is `var.logins.db`
+            instance = len(names) == _ADDRESS.get(names[0], 2)
+            key = _key(child, data) if plain and not instance else ""
+            names += [key] if key else []
+            end, plain = child.end_byte, plain and (instance or bool(key))
         else:
             break
     return Traversal(tuple(names), children[number].start_byte, end)
+
+
+def _key(index: Node, data: bytes) -> str:
+    """The text in ``["…"]``, when it is a plain one."""
+    inner = next((c for c in index.named_children if c.type == "new_index"), index)
+    expression = next((c for c in inner.named_children if c.type == "expression"), None)
+    literal = literal_string(expression) if expression is not None else None
+    return string_value(literal, data) if literal is not None else ""
 
 
 def errors(root: Node, limit: int = 20) -> list[Node]:
@@ -191,13 +202,22 @@ def errors(root: Node, limit: int = 20) -> list[Node]:
 
 def directory(path: str) -> str:
     """The module that a file belongs to. A variable file may lie in a folder beside it: ``vars/prod.tfvars``."""
+    return served(path)[0]
+
+
+def served(path: str) -> list[str]:
+    """The directories that a file can belong to, the likeliest first. Where a variable file has no configuration beside it, it is for
+    one that lies above: ``environments/dev/terraform.tfvars``."""
     folder = posixpath.dirname(path)
-    if ".tfvars" in path:
-        base = posixpath.basename(folder)
-        stem = posixpath.basename(path).partition(".")[0]
-        if base in VARIABLE_FOLDERS or (base in STAGE_FOLDERS and stem != "terraform"):
-            return posixpath.dirname(folder)
-    return folder
+    if ".tfvars" not in path:
+        return [folder]
+    above = [folder]
+    while above[-1] and len(above) < 4:
+        above.append(posixpath.dirname(above[-1]))
+    base = posixpath.basename(folder)
+    stem = posixpath.basename(path).partition(".")[0]
+    beside = base in VARIABLE_FOLDERS or (base in STAGE_FOLDERS and stem != "terraform")
+    return above[1:] if beside else above
 
 
 def module_directory(path: str, source: str) -> str | None:

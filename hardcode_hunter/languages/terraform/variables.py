@@ -16,7 +16,7 @@ from hardcode_hunter.model import Access, Candidate, Home, Span
 
 def variable(modules: Modules, unit: Planned, candidate: Candidate, access: Access) -> None:
     """Every use takes what reads the secret, and the variable goes with all that sets it."""
-    folder, _, target = candidate.defines.partition("#var.")
+    folder, target = modules.home(candidate.path), candidate.defines.partition("#var.")[2]
     if "." in target:
         unit.fail(Hurdle("object", "it is a part of a variable that is an object: split the variable first"))
         return
