@@ -1,4 +1,5 @@
-"""Files as git holds them: what is staged, and what a branch adds. Only new lines are judged, so removing a credential is never blocked.
+"""Files as git holds them: what is staged, what a branch adds, what a hook names. Only new lines are judged, so removing a credential is
+never blocked.
 
 Trees and the index are compared by plumbing commands that run no filter, no textconv and no external diff; contents come from
 ``git cat-file``. The work tree is not read: what is not staged, or not committed, is not what would be committed or pushed.
@@ -28,7 +29,7 @@ DIFF = (
     "--no-ext-diff",
     "--no-textconv",
     "--no-color",
-    "--ignore-submodules=all",
+    "--ignore-submodules=dirty",
 )
 _HUNK = re.compile(rb"@@ -\d+(?:,\d+)? \+(\d+)(?:,\d+)? @@")
 _INDEX = re.compile(rb"index ([0-9a-f]{40,64})\.\.([0-9a-f]{40,64})")
@@ -64,6 +65,11 @@ class Git:
         if done.returncode:
             raise UsageError(f"git {words[0]} failed in {self.root}; check that it is a git work tree with its history")
         return done.stdout
+
+    def attempt(self, *words: str) -> bytes | None:
+        """What a command prints; ``None`` when it fails."""
+        done = self._call(words)
+        return None if done.returncode else done.stdout
 
     def ask(self, *words: str) -> str:
         """The same as one line of text, empty when the command fails."""
@@ -206,54 +212,62 @@ class Changes:
 
 def staged(root: Path, within: Sequence[str] = (), exclude: Sequence[str] = ()) -> Changes:
     """What the index adds to HEAD. Raises ``UsageError`` outside a git work tree."""
-    git = _work_tree(root, "--staged", index=True)
-    head = git.ask("rev-parse", "--verify", "--quiet", "HEAD^{commit}")
-    images, touched = parse(git.run("diff-index", "--cached", *DIFF, head or _empty_tree(git)))
-    return Changes(
-        Walk(root),
-        git,
-        images,
-        f"{head}:" if head else "",
-        ":",
-        touched,
-        "nothing is staged",
-        tuple(within),
-        tuple(exclude),
+    git = Git(root, index=True)
+    words = ("diff-index", "--cached", *DIFF)
+    out = git.attempt(*words, "HEAD") if (root / ".git").exists() else None
+    born = out is not None
+    if out is None:
+        _work_tree(git, "--staged")
+        out = git.run(*words, _empty_tree(git))
+    images, touched = parse(out)
+    old = "HEAD:" if born else ""
+    return Changes(Walk(root), git, images, old, ":", touched, "nothing is staged", tuple(within), tuple(exclude))
+
+
+def since(
+    root: Path, ref: str, within: Sequence[str] = (), exclude: Sequence[str] = (), *, head: str = "HEAD"
+) -> Changes:
+    """What ``head`` adds to its merge base with ``ref``. Raises ``UsageError`` when git does not know them, or has no common history."""
+    git = _work_tree(Git(root), "--since")
+    commit, new = (
+        git.ask("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}") for name in (ref, head)
     )
-
-
-def since(root: Path, ref: str, within: Sequence[str] = (), exclude: Sequence[str] = ()) -> Changes:
-    """What HEAD adds to its merge base with ``ref``. Raises ``UsageError`` when git does not know ``ref``, or has no common history."""
-    git = _work_tree(root, "--since")
-    commit = git.ask("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
-    if not commit:
+    if not commit or not new:
         raise UsageError(
-            f"--since: git knows no commit '{ref}'; fetch it first (in CI: with the whole history, fetch-depth 0)"
+            f"--since: git knows no commit '{head if commit else ref}'; fetch it first (in CI: with the whole history, fetch-depth 0)"
         )
-    base = git.ask("merge-base", commit, "HEAD")
+    base = git.ask("merge-base", commit, new)
     if not base:
         raise UsageError(
-            f"--since: '{ref}' and HEAD have no common commit here; fetch the whole history (in CI: fetch-depth 0)"
+            f"--since: '{ref}' and {head} have no common commit here; fetch the whole history (in CI: fetch-depth 0)"
         )
-    head = git.ask("rev-parse", "HEAD")
-    images, touched = parse(git.run("diff-tree", "-r", *DIFF, base, head))
-    return Changes(
-        Walk(root),
-        git,
-        images,
-        f"{base}:",
-        f"{head}:",
-        touched,
-        f"HEAD adds nothing to its merge base with '{ref}'",
-        tuple(within),
-        tuple(exclude),
-    )
+    images, touched = parse(git.run("diff-tree", "-r", *DIFF, base, new))
+    without = f"{head} adds nothing to its merge base with '{ref}'"
+    return Changes(Walk(root), git, images, f"{base}:", f"{new}:", touched, without, tuple(within), tuple(exclude))
 
 
-def _work_tree(root: Path, flag: str, *, index: bool = False) -> Git:
-    git = Git(root, index)
-    if not (root / ".git").exists() or git.ask("rev-parse", "--is-inside-work-tree") != "true":
-        raise UsageError(f"{flag}: {root} is no git work tree; call it inside one, or scan files by name")
+def named(
+    root: Path, names: Sequence[str], exclude: Sequence[str] = (), compared: tuple[str, str] | None = None
+) -> Changes | None:
+    """The change that a hook is called for: what is staged, or what ``compared`` (two refs) adds, limited to ``names``.
+
+    ``None`` when not all of ``names`` are in it: they were named for another reason (``pre-commit run --all-files``) and count whole.
+    """
+    if not (root / ".git").exists():
+        return None
+    if compared is None:
+        changes = staged(root, names, exclude)
+    else:
+        changes = since(root, compared[0], names, exclude, head=compared[1])
+    if changes.images.keys() >= set(names):
+        return changes
+    changes.git.close()
+    return None
+
+
+def _work_tree(git: Git, flag: str) -> Git:
+    if not (git.root / ".git").exists() or git.ask("rev-parse", "--is-inside-work-tree") != "true":
+        raise UsageError(f"{flag}: {git.root} is no git work tree; call it inside one, or scan files by name")
     return git
 
 
