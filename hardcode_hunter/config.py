@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -48,34 +49,50 @@ KEYS = {each.name.replace("_", "-"): each.name for each in fields(Settings) if e
 """Spelling in a configuration file → attribute."""
 
 
-def load(root: Path, *, isolated: bool = False, file: Path | None = None) -> Settings:
-    """The settings that ``file`` or else the files in ``root`` ask for. Raises ``UsageError`` naming file and key, with the nearest right spelling."""
+Read = Callable[[Path], bytes | None]
+"""The bytes of a file, ``None`` when there is none. Raises ``OSError``."""
+
+
+def _on_disk(path: Path) -> bytes | None:
+    return path.read_bytes() if path.is_file() else None
+
+
+def load(root: Path, *, isolated: bool = False, file: Path | None = None, read: Read = _on_disk) -> Settings:
+    """The settings that ``file`` or else the files in ``root`` ask for. Raises ``UsageError`` naming file and key, with the nearest right spelling.
+
+    ``read`` is where files come from, when it isn't the disk.
+    """
     if isolated:
         return Settings()
     if file is not None:
-        table = _table(file, required=True)
+        table = _table(file, Path.read_bytes if read is _on_disk else read, required=True)
         return _settings(file, {} if table is None else table)
     for name in FILES:
-        path = root / name
-        if path.is_file() and (table := _table(path)) is not None:
-            return _settings(path, table)
+        if (table := _table(root / name, read)) is not None:
+            return _settings(root / name, table)
     return Settings()
 
 
-def _table(path: Path, *, required: bool = False) -> Any:
-    """Our table in a TOML file; ``None`` for a ``pyproject.toml`` that has none, broken or not: it is somebody else's then."""
+def _table(path: Path, read: Read, *, required: bool = False) -> Any:
+    """Our table in a TOML file; ``None`` for a file that isn't there, and for a ``pyproject.toml`` that has none, broken or not: it is
+    somebody else's then."""
     import tomllib
 
     shared = path.name == FILES[1]
+    data = None
     try:
-        text = path.read_bytes().decode("utf-8")
-        document = tomllib.loads(text)
+        data = read(path)
+        if data is None:
+            if not required:
+                return None
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+        document = tomllib.loads(data.decode("utf-8"))
     except OSError as error:
         if shared and not required:
             return None
         raise UsageError(f"{path}: cannot be read ({error.strerror}); fix it or use --isolated") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        if shared and not required and b"tool.hardcode-hunter" not in path.read_bytes():
+        if shared and not required and b"tool.hardcode-hunter" not in (data or b""):
             return None
         raise UsageError(f"{path}: not valid TOML ({_where(error)}); correct it or use --isolated") from None
     if not shared:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from hardcode_hunter.baseline import Entry, Tree
     from hardcode_hunter.discover import Feed
     from hardcode_hunter.model import Finding, Remark, Source
+    from hardcode_hunter.trusted import Trusted
 
 Detect = Callable[[str, bytes], "Iterable[Finding]"]
 """What a scan of one file alone finds, with the digests of this run."""
@@ -53,19 +54,24 @@ def judge(
     gate: Gate,
     seen: Collection[str],
     detect: Detect,
+    trusted: Trusted | None = None,
 ) -> Judged:
-    """Judges ``found`` (all confidences). Raises ``UsageError`` for a baseline that is malformed, or absent where one was named."""
+    """Judges ``found`` (all confidences); with ``trusted``, comments and baseline are obeyed as they stand there.
+
+    Raises ``UsageError`` for a baseline that is malformed, or absent where one was named.
+    """
     every = frozenset(f.id for f in found)
     if not settings.suppressions:
         return Judged(_new(_wanted(found, settings), sources, feed), ())
     if not sources:
-        return _known(Judged((), ()), settings, feed, gate, every, seen, detect)
+        return _known(Judged((), ()), settings, feed, gate, every, seen, detect, trusted)
     from hardcode_hunter import suppress
 
-    said = suppress.suppress(found, sources, require_reason=settings.require_reason)
+    standing = trusted.standing if trusted else lambda source: None
+    said = suppress.suppress(found, sources, require_reason=settings.require_reason, standing=standing)
     kept, ignored = _per_file(_new(_wanted(said.kept, settings), sources, feed), settings)
     hushed = (*_new(_wanted(said.hushed, settings), sources, feed), *ignored)
-    return _known(Judged(kept, hushed, said.remarks), settings, feed, gate, every, seen, detect)
+    return _known(Judged(kept, hushed, said.remarks), settings, feed, gate, every, seen, detect, trusted)
 
 
 def _wanted(findings: Iterable[Finding], settings: Settings) -> tuple[Finding, ...]:
@@ -115,8 +121,10 @@ def _new(findings: tuple[Finding, ...], sources: Mapping[str, Source], feed: Fee
 # ---------------------------------------------------------------- the baseline
 
 
-def _baseline(settings: Settings, feed: Feed) -> bytes | None:
-    """The baseline's bytes: of the new image where that has one, else as it lies on disk."""
+def _baseline(settings: Settings, feed: Feed, trusted: Trusted | None = None) -> bytes | None:
+    """The baseline's bytes: as it is trusted, else of the new image where that has one, else as it lies on disk."""
+    if trusted is not None and not os.path.isabs(settings.baseline):
+        return trusted.file(settings.baseline)
     new_file = getattr(feed, "new_file", None)
     data: bytes | None = new_file(settings.baseline) if new_file else None
     if data is not None:
@@ -142,10 +150,12 @@ def _known(
     every: Collection[str],
     seen: Collection[str],
     detect: Detect,
+    trusted: Trusted | None = None,
 ) -> Judged:
-    data = _baseline(settings, feed)
+    data = _baseline(settings, feed, trusted)
+    added = _added(settings, feed, data, judged.kept, gate) if trusted else ()
     if data is None:
-        return judged
+        return replace(judged, remarks=(*judged.remarks, *added))
     import datetime
 
     from hardcode_hunter import baseline
@@ -153,9 +163,32 @@ def _known(
     where = settings.baseline
     entries = baseline.parse(data, where)
     tree = _tree(feed, gate, every, seen, detect, where, entries)
+    if trusted:
+        tree = replace(tree, old=_Old(trusted.file, detect).digests, before=entries, vanished=())
     applied = baseline.apply(judged.kept, entries, tree, where, datetime.date.today(), gate.statuses)
     hushed = (*judged.hushed, *applied.hushed)
-    return Judged(applied.kept, hushed, (*judged.remarks, *applied.remarks), where)
+    return Judged(applied.kept, hushed, (*judged.remarks, *applied.remarks, *added), where)
+
+
+def _added(
+    settings: Settings, feed: Feed, trusted: bytes | None, kept: Iterable[Finding], gate: Gate
+) -> tuple[Remark, ...]:
+    """Entries that only the scanned tree has, and that would hush a finding."""
+    from hardcode_hunter import baseline
+    from hardcode_hunter.model import Remark
+
+    where = settings.baseline
+    try:
+        theirs = baseline.parse(_baseline(settings, feed) or b"", where)
+    except UsageError:
+        return (Remark("not-obeyed", where, 0, "can't be read as it is here; what is trusted is in force"),)
+    ours = baseline.parse(trusted or b"", where)
+    rows = ((theirs.get(f.id), ours.get(f.id)) for f in kept)
+    return tuple(
+        Remark("not-obeyed", where, new.line, f"the entry for {new.path} ({new.symbol}) is new here, and not obeyed")
+        for new, old in rows
+        if new is not None and new.status in gate.statuses and (old is None or old.status not in gate.statuses)
+    )
 
 
 def _tree(

@@ -18,6 +18,7 @@ from hardcode_hunter.model import RuleSummary, Scan
 if TYPE_CHECKING:
     from hardcode_hunter.model import Candidate, Extraction, Finding, Plaintext, Reference, Source
     from hardcode_hunter.plugins import Hits, Language
+    from hardcode_hunter.trusted import Trusted
 
 HOLE = "\0"  # an interpolated part, in the value of a template literal
 Progress = Callable[[int], None]
@@ -135,6 +136,7 @@ def scan(
     feed: discover.Feed | None = None,
     gate: judge.Gate | None = None,
     key: bytes | None = None,
+    trusted: Trusted | None = None,
 ) -> tuple[Scan, Reading]:
     """One scan of ``feed``, or else of what lies below ``paths``. Raises ``UsageError`` for paths that don't exist, and for rules and
     baselines that can't be used.
@@ -156,6 +158,7 @@ def scan(
         gate or judge.DECIDED,
         set(reading.names),
         alone(rules, reading.key),
+        trusted,
     )
     kept = _with_excerpts(judged.kept, found, reading)
     result = Scan(

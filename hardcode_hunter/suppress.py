@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import re
 import tokenize
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from hardcode_hunter.model import Finding, Remark, Source
@@ -91,16 +91,18 @@ class _Hushed:
     statements: Mapping[int, tuple[int, int]] = field(
         default_factory=dict
     )  # of findings that are alone in theirs, by the finding's line
+    stood: frozenset[int] | None = None  # lines on which a comment may hush; None for all
 
     def add(self, line: int, rules: Iterable[str], by: str) -> None:
         self.lines.setdefault(line, []).append(_Directive(tuple(rules), by))
 
     def directive(self, finding: Finding) -> _Directive | None:
         """The comment that hushes ``finding``; ``None`` when none does."""
-        lines = dict.fromkeys(
-            [*range(finding.line, max(finding.line, finding.end_line) + 1), *self.statements.get(finding.line, ())]
-        )
+        own = range(finding.line, max(finding.line, finding.end_line) + 1)
+        lines = dict.fromkeys([*own, *self.statements.get(finding.line, ())])
         said = [row for line in lines for row in self.lines.get(line, ())]
+        if self.stood is not None and not self.stood.issuperset(own):
+            said = []  # written anew under an old comment
         for scope, rows in self.scopes.items():
             if finding.scope == scope or finding.scope.startswith((scope + "/", scope + ".")):
                 said += rows
@@ -117,25 +119,48 @@ class Suppressed:
     remarks: tuple[Remark, ...] = ()
 
 
-def suppress(findings: Iterable[Finding], sources: Mapping[str, Source], *, require_reason: bool = False) -> Suppressed:
-    """``sources`` are the files that have candidates or one of our comments. With ``require_reason`` a comment of ours without one hushes nothing."""
+@dataclass(frozen=True, slots=True)
+class Stood:
+    """What of a file stood in it before: lines (from 1), comments (first and last line), and scopes that cfn-lint's metadata hushes."""
+
+    lines: frozenset[int] = frozenset()
+    comments: frozenset[tuple[int, int]] = frozenset()
+    metadata: frozenset[str] = frozenset()
+
+
+def suppress(
+    findings: Iterable[Finding],
+    sources: Mapping[str, Source],
+    *,
+    require_reason: bool = False,
+    standing: Callable[[Source], Stood | None] = lambda source: None,
+) -> Suppressed:
+    """``sources`` are the files that have candidates or one of our comments. With ``require_reason`` a comment of ours without one hushes nothing.
+
+    ``standing`` says for each file what may hush in it, ``None`` for everything. What else would hush is told, and hushes nothing.
+    """
     rows = tuple(findings)
     by_path: dict[str, list[Finding]] = {path: [] for path, source in sources.items() if OURS in source.data}
     for finding in rows:
         if finding.path in sources:
             by_path.setdefault(finding.path, []).append(finding)
-    said = {path: _read(sources[path], found) for path, found in by_path.items()}
+    read = {path: _read(sources[path], found, standing) for path, found in by_path.items()}
+    said = {path: file for path, (file, _) in read.items()}
     kept: list[Finding] = []
     hushed: list[Finding] = []
+    remarks: list[Remark] = []
     for finding in rows:
         directive = said[finding.path].directive(finding) if finding.path in said else None
         if directive is not None:
             directive.used.add(finding.rule)
+        elif finding.path in said and (added := read[finding.path][1].directive(finding)):
+            what = f"a comment ({added.by}) that would hush this is new here, and not obeyed"
+            remarks.append(Remark("not-obeyed", finding.path, finding.line, what))
         if directive is None or (require_reason and directive.by == "ours" and not directive.reason):
             kept.append(finding)
         else:
             hushed.append(replace(finding, suppressed=directive.by, justification=directive.reason))
-    remarks = [remark for path, file in sorted(said.items()) for remark in _remarks(path, file, require_reason)]
+    remarks += [remark for path, file in sorted(said.items()) for remark in _remarks(path, file, require_reason)]
     return Suppressed(tuple(kept), tuple(hushed), tuple(remarks))
 
 
@@ -165,18 +190,32 @@ def _remarks(path: str, file: _Hushed, require_reason: bool) -> Iterator[Remark]
             )
 
 
-def _read(source: Source, findings: Sequence[Finding]) -> _Hushed:
-    found = _Hushed()
+def _read(
+    source: Source, findings: Sequence[Finding], standing: Callable[[Source], Stood | None]
+) -> tuple[_Hushed, _Hushed]:
+    """What hushes in a file, and what would if it had stood there before."""
+    found, added = _Hushed(), _Hushed()
     lower = source.data.lower()
     if not any(marker in lower for marker in MARKERS):
-        return found
+        return found, added
+    stood = standing(source)
+    found.stood = stood.lines if stood is not None else None
     for comment in comments(source):
-        _directives(comment, source.language, found)
-    if source.language == "cloudformation" and b"ignore_checks" in lower:
-        _cfn_lint(source, found)
-    if source.language == "python" and found.lines:
-        found.statements = _statements(source, findings)
-    return found
+        obeyed = stood is None or (comment.line, comment.end_line) in stood.comments
+        _directives(comment, source.language, found if obeyed else added)
+    for scope in metadata(source):
+        file = found if stood is None or scope in stood.metadata else added
+        directive = _Directive(("*",), "cfn-lint")
+        if scope:
+            file.scopes.setdefault(scope, []).append(directive)
+        else:
+            file.file.append(directive)
+    if source.language == "python" and (found.lines or added.lines):
+        found.statements = added.statements = _statements(source, findings)
+    added.lines = {
+        line: [*found.lines.get(line, ()), *added.lines.get(line, ())] for line in {*found.lines, *added.lines}
+    }
+    return found, added
 
 
 def _statements(source: Source, findings: Sequence[Finding]) -> dict[int, tuple[int, int]]:
@@ -256,8 +295,11 @@ def _infrastructure(comment: Comment, language: str, found: _Hushed) -> None:
         found.add(comment.end_line + 1 if comment.alone else comment.line, ["*"], "checkov")
 
 
-def _cfn_lint(source: Source, found: _Hushed) -> None:
-    """``Metadata: cfn-lint: config: ignore_checks: [W2501]`` of the template or of a resource; our own rule for cfn-lint is ``E9101``."""
+def metadata(source: Source) -> tuple[str, ...]:
+    """What ``Metadata: cfn-lint: config: ignore_checks: [W2501]`` is said of: resources by scope, the whole template as ``""``. Our own rule for
+    cfn-lint is ``E9101``."""
+    if source.language != "cloudformation" or b"ignore_checks" not in source.data:
+        return ()
     from hardcode_hunter.languages.cloudformation.extract import parse
     from hardcode_hunter.languages.nodes import Mapping as Node
     from hardcode_hunter.languages.nodes import Scalar, Sequence, Unparsable
@@ -272,14 +314,15 @@ def _cfn_lint(source: Source, found: _Hushed) -> None:
     try:
         roots = parse(source.data, source.path)
     except (Unparsable, ValueError, RecursionError):
-        return
+        return ()
+    found = []
     for root in roots:
-        if hushes(root):
-            found.file.append(_Directive(("*",), "cfn-lint"))
+        found += [""] if hushes(root) else []
         resources = root.get("Resources") if isinstance(root, Node) else None
         for key, body in resources.pairs if isinstance(resources, Node) else ():
             if isinstance(key, Scalar) and hushes(body):
-                found.scopes.setdefault(f"Resources/{key.value}", []).append(_Directive(("*",), "cfn-lint"))
+                found.append(f"Resources/{key.value}")
+    return tuple(found)
 
 
 # ---------------------------------------------------------------- where comments are

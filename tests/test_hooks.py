@@ -386,7 +386,8 @@ def test_a_pull_request_can_not_hush_itself(job: Job, repository: Repository, tm
     origin = Repository(tmp_path / "origin")
     origin.commit({"shop/db.py": CLEAN})
     repository.git("remote", "add", "origin", str(origin.root))
-    repository.git("pull", "-q", "origin", "main")
+    words = ["git", "-C", str(repository.root), "pull", "-q", "origin", "main"]
+    subprocess.run(words, env=job.environment, check=True, capture_output=True)
     repository.commit({"shop/db.py": LEAKY, "hardcode-hunter.toml": 'exclude = ["*"]\n'})
     assert scan_step(job, **{"config-from": "none"}).returncode == 2, "nothing is scanned"
     job.environment["GITHUB_BASE_REF"] = "main"

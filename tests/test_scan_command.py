@@ -196,7 +196,7 @@ def test_a_file_that_vanishes_is_2_whatever_else_is_found(
     monkeypatch.setattr("hardcode_hunter.discover.files", lambda *_, **__: iter(["app.py", "gone.py"]))
     ran = run("scan", ".", cwd=tree)
     assert ran.status == 2
-    assert "gone.py:0: cannot be read" in ran.err
+    assert "gone.py: cannot be read" in ran.err
     assert "app.py:5:" in ran.out
 
 

@@ -16,12 +16,13 @@ from hardcode_hunter import config, discover, pipeline
 from hardcode_hunter.cli import _completing, _outputs
 from hardcode_hunter.config import Settings
 from hardcode_hunter.errors import UsageError
-from hardcode_hunter.formats._summary import printable, statistics, summary
+from hardcode_hunter.formats._summary import plural, printable, statistics, summary
 from hardcode_hunter.judge import HUSHING, Gate
 from hardcode_hunter.model import Confidence, Verdict
 
 if TYPE_CHECKING:
-    from hardcode_hunter.model import Scan
+    from hardcode_hunter.model import Problem, Remark, Scan
+    from hardcode_hunter.trusted import Trusted
 
 PATH = click.Path(path_type=Path)
 PROBLEMS = 10
@@ -50,6 +51,7 @@ class Options:
     exclude: tuple[str, ...] = ()
     force_exclude: bool = False
     config: Path | None = None
+    config_from: str | None = None
     isolated: bool = False
     no_suppressions: bool = False
     exit_zero: bool = False
@@ -125,6 +127,11 @@ class Options:
     metavar="FILE",
     help="Configuration file. Default: hardcode-hunter.toml, else pyproject.toml.",
 )
+@click.option(
+    "--config-from",
+    metavar="REF",
+    help="Obey configuration, comments and baseline as REF has them; what the scanned tree adds is counted. 'auto': as for --since.",
+)
 @click.option("--isolated", is_flag=True, help="Ignore all configuration files.")
 @click.option("--no-suppressions", is_flag=True, help="Ignore comments, per-file ignores and the baseline.")
 @click.option("--exit-zero", is_flag=True, help="Exit 0 even when there are findings.")
@@ -141,18 +148,23 @@ def scan(**given: object) -> int:
     paths = options.paths or (Path("."),)
     named = [p for p in paths if p != Path("-")] or [Path(".")]
     root = discover.project_root(named).resolve()
-    settings = _settings(options, root)
-    if options.show_settings:
-        click.echo("\n".join(config.shown(settings)))
-        return 0
     where = _outputs.targets(options.outputs or ("full",))
     with ExitStack() as stack:
+        trust = _trust(options, root, stack)
+        settings = _settings(options, root, trust)
+        if options.show_settings:
+            click.echo("\n".join(config.shown(settings)))
+            return 0
         feed = _feed(options, paths, settings, root, stack)
         if options.show_files:
             return _show_files(feed, options)
         gate, key = _gate(options, root)
         shown = progress()
-        result, _ = pipeline.scan(named, settings, root, shown, feed=feed, gate=gate, key=key)
+        result, _ = pipeline.scan(
+            named, settings, root, shown, feed=feed, gate=gate, key=key, trusted=trust.reference if trust else None
+        )
+        if trust:
+            result = replace(result, remarks=(*trust.remarks, *result.remarks))
         end_progress(shown)
         not_empty(result, feed, allow_empty=options.allow_empty)
     _tell(result, options)
@@ -173,9 +185,32 @@ def _gate(options: Options, root: Path) -> tuple[Gate, bytes | None]:
     return Gate(HUSHING.statuses, baseline.load_marks(options.baseline_key)), key
 
 
-def _settings(options: Options, root: Path) -> Settings:
+@dataclass(frozen=True, slots=True)
+class _Trust:
+    """What ``--config-from`` names: its settings, and what the scanned tree's own would have loosened."""
+
+    reference: Trusted
+    settings: Settings
+    remarks: tuple[Remark, ...]
+
+
+def _trust(options: Options, root: Path, stack: ExitStack) -> _Trust | None:
+    if options.config_from is None:
+        return None
+    import tempfile
+
+    from hardcode_hunter import trusted
+
+    reference = stack.enter_context(trusted.at(root, _ref(options.config_from)))
+    place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hardcode-hunter-")))
+    settings = trusted.settings(reference, root, place, isolated=options.isolated, file=options.config)
+    remarks = trusted.loosened(reference, root, settings, isolated=options.isolated, file=options.config)
+    return _Trust(reference, settings, remarks)
+
+
+def _settings(options: Options, root: Path, trust: _Trust | None = None) -> Settings:
     """The command line over the files: what is named replaces, ``ignore``, ``exclude`` and ``per-file-ignores`` are added."""
-    settings = config.load(root, isolated=options.isolated, file=options.config)
+    settings = trust.settings if trust else config.load(root, isolated=options.isolated, file=options.config)
     per_file = dict(settings.per_file_ignores)
     for spec in options.per_file_ignores:
         glob, colon, rules = spec.rpartition(":")
@@ -246,7 +281,7 @@ def _ref(ref: str) -> str:
 
 
 def _show_files(feed: discover.Feed, options: Options) -> int:
-    names = list(feed.names())
+    names = [name for name in feed.names() if not name.endswith("/")]  # a repository of its own is listed, and left out
     for name in names:
         click.echo(printable(name))
     if not names and not options.allow_empty:
@@ -282,12 +317,18 @@ def status(result: Scan, *, exit_zero: bool = False, fail_on: str = "any") -> in
 def _tell(result: Scan, options: Options) -> None:
     """What goes to stderr: problems; remarks, unless quiet; and of a clean scan one line, on a terminal or when asked for."""
     report_problems(result, quiet=options.quiet, verbose=options.verbose)
-    if options.quiet:
-        return
-    for remark in result.remarks:
-        click.echo(f"{printable(remark.path)}:{remark.line}: {printable(remark.message)}", err=True)
-    if options.verbose or (not result.findings and sys.stderr.isatty()):
+    for remark in () if options.quiet else result.remarks:
+        click.echo(f"{_where(remark)}: {printable(remark.message)}", err=True)
+    disobeyed = sum(remark.code == "not-obeyed" for remark in result.remarks)
+    if disobeyed:
+        click.echo(f"{plural(disobeyed, 'loosening')} of the scanned tree not obeyed (--config-from)", err=True)
+    if not options.quiet and (options.verbose or (not result.findings and sys.stderr.isatty())):
         click.echo(summary(result), err=True)
+
+
+def _where(said: Problem | Remark) -> str:
+    """The place, as an editor takes it; of what is said of a whole file the path alone."""
+    return f"{printable(said.path)}:{said.line}" if said.line else printable(said.path)
 
 
 def report_problems(result: Scan, *, quiet: bool = False, verbose: bool = False) -> bool:
@@ -296,7 +337,7 @@ def report_problems(result: Scan, *, quiet: bool = False, verbose: bool = False)
     others = [] if quiet else [p for p in result.problems if not p.fatal]
     shown = others if verbose else others[:PROBLEMS]
     for problem in (*fatal, *shown):
-        click.echo(f"{printable(problem.path)}:{problem.line}: {printable(problem.message)}", err=True)
+        click.echo(f"{_where(problem)}: {printable(problem.message)}", err=True)
     if len(shown) < len(others):
         click.echo(f"… and {len(others) - len(shown)} more such problems; --verbose names them", err=True)
     return bool(fatal)

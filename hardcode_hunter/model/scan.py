@@ -34,7 +34,7 @@ class RuleSummary:
 class Remark:
     """What is worth tidying up: a comment or a line of the baseline that hushes nothing, has expired or has moved.
 
-    ``code``: unused-comment, comment-without-reason, unused-baseline, expired, moved, changed.
+    ``code``: unused-comment, comment-without-reason, unused-baseline, expired, moved, changed; not-obeyed (``--config-from``).
     """
 
     code: str
