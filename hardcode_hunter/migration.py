@@ -19,21 +19,24 @@ from hardcode_hunter.model import (
     Change,
     Environment,
     Finding,
+    Home,
     Plaintext,
     Plan,
     Question,
     RotationChoice,
     Scan,
     Secret,
+    SecretField,
     Skip,
     Source,
     Tier,
 )
 from hardcode_hunter.plugins import Retriever, Rewriting, Rotation, load
 from hardcode_hunter.ruleset import PUBLIC_ROLES
-from hardcode_hunter.store import Identity, adopt, adoption, connect, identify, require_account
+from hardcode_hunter.store import LIMIT, Identity, adopt, adoption, connect, identify, require_account
 
 Values = dict[tuple[str, str], Plaintext]
+STORED = (Home.SECRETS_MANAGER, Home.PARAMETER_STORE)
 
 
 @dataclass(slots=True)
@@ -78,7 +81,7 @@ def make(
     done = _done(root, ledger.journal) if ledger else frozenset()
     kinds = load("rotations", Rotation)
     plan = planning.make(scan.findings, reading.sources, pipeline.languages(), kinds, wish, root.name, previous, done)
-    plan = _with_differing_values(plan, reading)
+    plan = _with_questions_of_values(plan, reading)
     binding.validate(plan, load("retrievers", Retriever), kinds)
     return Tree(root, scan, reading, plan, done)
 
@@ -175,8 +178,8 @@ def secret_values(values: Values) -> list[Plaintext]:
     return [value for (_, key), value in values.items() if key not in PUBLIC_ROLES]
 
 
-def _with_differing_values(plan: Plan, reading: pipeline.Reading) -> Plan:
-    """Moving an origin by hand can put two values under one field: that secret is blocked until a person parts them."""
+def _with_questions_of_values(plan: Plan, reading: pipeline.Reading) -> Plan:
+    """Secrets whose values can't be stored as they are, or not as one, are blocked until a person has looked at them."""
     candidates = {c.fingerprint: c for c in reading.candidates}
     secrets = []
     for secret in plan.secrets:
@@ -184,15 +187,30 @@ def _with_differing_values(plan: Plan, reading: pipeline.Reading) -> Plan:
             found = {
                 v for o in f.origins if (v := pipeline.value(candidates, o.fingerprint, o.shape, o.part)) is not None
             }
-            if len(found) > 1:
-                places = ", ".join(f"{o.path}:{o.line}" for o in f.origins)
-                question = Question(
-                    f"differs-{secret.id}-{f.key}",
-                    f"The values of '{f.key}' at {places} differ: move all but one kind elsewhere.",
-                )
-                secret = replace(secret, questions=(*secret.questions, question))
+            if ask := objection(secret, f, found):
+                secret = replace(secret, questions=(*secret.questions, Question(*ask)))
         secrets.append(secret)
     return replace(plan, secrets=tuple(secrets))
+
+
+def objection(secret: Secret, field: SecretField, values: set[Plaintext]) -> tuple[str, str] | None:
+    """Id and text of the question, when there is one: moving an origin by hand can put two values under one field, and a literal can hold
+    what no store takes."""
+    places = ", ".join(f"{o.path}:{o.line}" for o in field.origins)
+    if len(values) > 1:
+        ask = f"The values of '{field.key}' at {places} differ: move all but one kind elsewhere."
+        return f"differs-{secret.id}-{field.key}", ask
+    for value in values:
+        try:
+            size = len(value.reveal().encode("utf-8"))
+        except UnicodeEncodeError:
+            ask = f"'{field.key}' at {places} holds half of a surrogate pair, which is no text that a store takes: correct it in the code."
+            return f"text-{secret.id}-{field.key}", ask
+        limit = LIMIT.get("ssm" if secret.home is Home.PARAMETER_STORE else "secretsmanager", 0)
+        if secret.home in STORED and size > limit:
+            ask = f"'{field.key}' at {places} has more than the {limit} bytes that its store takes: keep it in a bucket or a file, and its key here."
+            return f"size-{secret.id}-{field.key}", ask
+    return None
 
 
 # ---------------------------------------------------------------- rewriting

@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 
+from hardcode_hunter import migration
+from hardcode_hunter.model import Home, Origin, Plaintext, SecretField
 from tests.gate import Repository, Run
+from tests.store_fixtures import DATABASE
 
 pytest_plugins = ("tests.gate_fixtures",)
 
@@ -157,3 +161,20 @@ def test_a_plan_that_could_not_be_deployed_is_not_written(
     ran = run("plan", "--no-diff", *words, cwd=tree.root)
     assert ran.status == 2 and said in ran.err
     assert not (tree.root / "migration/plan.yaml").exists()
+
+
+def test_what_no_store_takes_is_a_question_before_anything_is_rewritten(run: Run, tree: Repository) -> None:
+    code = "import smtplib\n\ns = smtplib.SMTP('h')\ns.login('shop', \"hunter-\\udfff-2019\")\n"
+    tree.commit({"mail.py": code})
+    assert "half of a surrogate pair" in run("plan", "--no-diff", cwd=tree.root).out
+    assert run("apply", "--offline", cwd=tree.root).status == 1
+    assert (tree.root / "mail.py").read_text() == code
+
+
+@pytest.mark.parametrize("home, limit", [(Home.PARAMETER_STORE, 4096), (Home.SECRETS_MANAGER, 65536)])
+def test_what_is_too_large_for_its_store_is_a_question(home: Home, limit: int) -> None:
+    field = SecretField("password", (Origin("mail.py", "PASSWORD", line=3),))
+    secret = replace(DATABASE, home=home, fields=(field,))
+    assert migration.objection(secret, field, {Plaintext("k" * limit)}) is None
+    found = migration.objection(secret, field, {Plaintext("k" * limit + "3")})
+    assert found is not None and f"at mail.py:3 has more than the {limit} bytes" in found[1]

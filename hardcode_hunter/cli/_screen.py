@@ -18,9 +18,8 @@ from hardcode_hunter.store import Delivery, Identity
 
 
 def say(text: str = "") -> None:
-    """Lines of the result, whatever stands in them escaped."""
-    for line in text.split("\n"):
-        click.echo(printable(line))
+    """One line of the result, whatever stands in it escaped."""
+    click.echo(printable(text))
 
 
 def confirmation(said: str = "The values go to", asked: str = "Store them there?") -> Confirm:

@@ -47,8 +47,9 @@ def _uncaught(kind: type[BaseException], error: BaseException | None, trace: Tra
 
 
 def complain(text: str) -> None:
-    """``text`` on stderr, line by line, with whatever control character a name brought along escaped."""
+    """``text`` on stderr, line by line, with whatever control character a name brought along escaped. Lines after the first are indented, so
+    that no name with a line feed passes for a message of ours."""
     from hardcode_hunter.formats._summary import printable
 
-    for line in text.split("\n"):
-        click.echo(printable(line.expandtabs(4)), err=True)
+    for number, line in enumerate(text.split("\n")):
+        click.echo(printable(f"{'  ' if number else ''}{line}".expandtabs(4)), err=True)

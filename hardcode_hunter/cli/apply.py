@@ -9,6 +9,7 @@ import click
 
 from hardcode_hunter import config, discover, execution, ledger, migration, pullrequest
 from hardcode_hunter.cli import _screen
+from hardcode_hunter.cli._seal import complain
 from hardcode_hunter.cli.scan import progress, report_problems
 from hardcode_hunter.generate import Deployment, generate
 from hardcode_hunter.model import Tier
@@ -64,7 +65,7 @@ def apply(path: Path, dry_run: bool, offline: bool, account: str, review: bool, 
         _screen.say(f"Add to the project's dependencies: {', '.join(outcomes.unmet)}")
     _waits(outcomes.waiting, outcomes.deploy)
     for failure in outcomes.failures:
-        click.echo(f"error: {failure}", err=True)
+        complain(f"error: {failure}")
     if not outcomes.waiting and not outcomes.failures:
         rest = (
             "`hardcode-hunter store` when AWS can be reached, then deploy"
@@ -92,9 +93,11 @@ def _waits(waiting: Sequence[str], deploy: Sequence[Deployment]) -> None:
     for line in waiting:
         _screen.say(f"  waits: {line}")
     for deployment in deploy:
+        _screen.say()
         _screen.say(
-            f"\nDeploy the empty secrets of {deployment.environment}, then call `hardcode-hunter apply` again (see migration/ROLL-OUT.md):\n"
+            f"Deploy the empty secrets of {deployment.environment}, then call `hardcode-hunter apply` again (see migration/ROLL-OUT.md):"
         )
+        _screen.say()
         for line in deployment.shell.splitlines():
             _screen.say(f"    {line}")
         for name, meaning in deployment.required.items():

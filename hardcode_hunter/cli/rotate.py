@@ -50,10 +50,13 @@ def rotate(
     for name in result.written:
         _screen.say(f"  wrote {name}")
     for deployment in result.deployments:
-        _screen.say(f"\nDeploy this to switch rotation on in {deployment.environment} (see migration/ROLL-OUT.md):\n")
+        _screen.say()
+        _screen.say(f"Deploy this to switch rotation on in {deployment.environment} (see migration/ROLL-OUT.md):")
+        _screen.say()
         for line in deployment.rotation.splitlines():
             _screen.say(f"    {line}")
+    _screen.say()
     _screen.say(
-        "\nWhat undo would need is still kept outside the repository: once all of this stands, `hardcode-hunter undo --discard` destroys it."
+        "What undo would need is still kept outside the repository: once all of this stands, `hardcode-hunter undo --discard` destroys it."
     )
     return 0

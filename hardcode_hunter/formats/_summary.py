@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -11,16 +12,27 @@ if TYPE_CHECKING:
     from hardcode_hunter.model import Finding, Problem, Remark, Scan
 
 
+_RUNNER = re.compile(r"##((?:vso)?\[)")
+
+
 def plural(count: int, noun: str) -> str:
     """``1 file``, ``2 files``."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}{'es' if noun.endswith('s') else 's'}"
 
 
 def printable(text: str) -> str:
-    """``text`` with every control, format and direction character escaped (threat: a name in the tree steers the terminal)."""
-    return "".join(
+    """``text`` on one line, with every control, format and direction character escaped, and what a CI runner would take for a command: a
+    name in the tree steers neither the terminal nor the job.
+
+    GitHub's runner looks for ``::`` at a line's start, blanks aside, and for ``##[`` anywhere in it (actions/runner, ActionCommand);
+    Azure's agent for ``##vso[`` and ``##[``.
+    """
+    plain = "".join(
         c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode("ascii") for c in text
     )
+    if plain.lstrip().startswith("::"):
+        plain = plain.replace("::", "\\x3a:", 1)
+    return _RUNNER.sub(r"\\x23#\1", plain) if "##" in plain else plain
 
 
 def place(finding: Finding) -> str:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from hardcode_hunter.store.adopt import Adoption, adopt, adoption
 from hardcode_hunter.store.connection import Connection, Identity, StoreError, connect, identify, require_account
-from hardcode_hunter.store.content import Content, compose, missing
+from hardcode_hunter.store.content import LIMIT, Content, compose, missing
 from hardcode_hunter.store.deliver import Delivery, Outcome, deliver
 from hardcode_hunter.store.observe import fetch, observe
 from hardcode_hunter.store.readers import readers
 from hardcode_hunter.store.removal import schedule_deletion
 
 __all__ = [
+    "LIMIT",
     "Adoption",
     "Connection",
     "Content",
