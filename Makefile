@@ -20,8 +20,9 @@ types: $(VENV)/.ready
 layers: $(VENV)/.ready
 	$(BIN)/lint-imports
 
+# one process for each core; a file's tests stay together, for they share its servers
 unit: $(VENV)/.ready
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q --numprocesses auto --dist loadfile
 
 # the main job on the bundled legacy application, with an embedded AWS and a real PostgreSQL
 demo: $(VENV)/.ready

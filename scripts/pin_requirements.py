@@ -26,6 +26,7 @@ TOP = [
     "mypy",
     "ruff",
     "pytest",
+    "pytest-xdist",
     "hypothesis",
     "types-PyYAML",
     "jsonschema",
