@@ -190,8 +190,8 @@ def pypi(token: str) -> bool:
 
 
 def json_payload(token: str) -> bool:
-    """What follows the prefix is base64 of a JSON object: Grafana Cloud (``glc_``), 1Password service accounts (``ops_``)."""
-    return bool(_object(token.partition("_")[2]))
+    """What follows the prefix, or all of it, is base64 of a JSON object: Grafana Cloud (``glc_``), 1Password service accounts (``ops_``)."""
+    return bool(_object(token.partition("_")[2] or token))
 
 
 def sentry(token: str) -> bool:

@@ -145,6 +145,18 @@ def test_a_wrong_checksum_is_never_sure(rules: RuleSet) -> None:
         assert "checksum" not in sure.reason
 
 
+def test_a_part_of_a_wrong_token_is_no_older_token(rules: RuleSet) -> None:
+    token = expand("<<gitlab|glpat->>")
+    wrong = token[:-1] + ("a" if token[-1] != "a" else "b")
+    python = pipeline.languages()["python"]
+    confidences = [
+        found.confidence
+        for text in (token, wrong, expand("<<glpat-|base64url|20>>"))
+        for found in findings(Sample("python", f'connect("{text}")'), python, rules)
+    ]
+    assert confidences == [Confidence.HIGH, Confidence.MEDIUM, Confidence.HIGH]
+
+
 @pytest.mark.parametrize(("wrong", "expected"), [("", "medium"), ("medium", "medium"), ("low", "low"), ("drop", "")])
 def test_a_rule_says_what_a_wrong_one_is_worth(wrong: str, expected: str, rules: RuleSet) -> None:
     pattern = Value("x", check="base62-crc32", wrong=wrong)

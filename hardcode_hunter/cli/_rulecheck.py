@@ -85,8 +85,8 @@ def _missing(rule: Rule, sample: Sample, found: Iterable[Finding]) -> str:
 
 
 def _uncalled(sample: Sample, found: Iterable[Finding]) -> str:
-    allowed = sample.expect.get("rule", "")
-    others = [f for f in found if f.rule != allowed]
+    allowed, forbidden = sample.expect.get("rule", ""), sample.expect.get("not", "")
+    others = [f for f in found if (f.rule == forbidden if forbidden else f.rule != allowed)]
     return f"reported; {_said(others)}" if others else ""
 
 

@@ -196,18 +196,19 @@ def _only_holes(value: str) -> bool:
 
 
 def _by_value(candidate: Candidate, value: str, rules: RuleSet) -> Match | None:
-    doubtful: Match | None = None
+    doubtful, within = None, (-1, -1)
     for rule, pattern, first, last in rules.values(value):
         text = value[first:last]
-        if tokens.dull(text):
-            continue
+        if tokens.dull(text) or (doubtful and doubtful.rule is rule and within[0] <= first < within[1]):
+            continue  # a part of a token with a wrong checksum can look like one of an older form
         sure = tokens.confidence(rule, pattern, text, deployed=deployed(candidate))
         if sure is None:
             continue
         found = _token(value, rule, (first, last), sure, tokens.said(rule, pattern, text))
         if tokens.genuine(pattern, text):
             return found
-        doubtful = doubtful or found
+        if doubtful is None:
+            doubtful, within = found, (first, last)
     return doubtful
 
 

@@ -126,7 +126,7 @@ def _rule(path: Path, row: Any) -> Rule:
     if not match:
         place.at("match").refuse(f"is empty; give at least one of {', '.join(MATCH)}")
     matched = _match(place.at("match"), match)
-    examples, near_misses = generated(matched.get("values", ()), row.get("role", ""))
+    examples, near_misses = generated(str(name), str(row["role"]), matched.get("values", ()))
     rule = Rule(
         id=name,
         title=place.at("title").text(row["title"]),
@@ -308,7 +308,9 @@ def _samples(place: _Place, rows: Any, more: tuple[Sample, ...] = ()) -> tuple[S
         here = place.at(number)
         here.keys(row, ("language", "text"), ("path", "expect"))
         expect = here.at("expect").keys(
-            row.get("expect", {}), (), ("role", "symbol", "line", "verdict", "confidence", "rule", "fields", "engine")
+            row.get("expect", {}),
+            (),
+            ("role", "symbol", "line", "verdict", "confidence", "rule", "not", "fields", "engine"),
         )
         if "verdict" in expect:
             here.at("expect.verdict").enum(expect["verdict"], Verdict)

@@ -167,7 +167,7 @@ def _sentry(rest: list[str], seed: str) -> str:
 def _json(rest: list[str], seed: str) -> str:
     """``<<json|glc_|o|n|k>>``: the prefix and base64 of a JSON object with these keys."""
     said = {key: characters("alnum", 24, seed + key) for key in rest[1:]}
-    return rest[0] + _url64(json.dumps(said).encode())
+    return rest[0] + _url64(json.dumps(said, separators=(",", ":")).encode())
 
 
 def _reference(rest: list[str], seed: str) -> str:
@@ -212,6 +212,7 @@ MADE: dict[str, Callable[[list[str], str], str]] = {
     "json": _json,
     "jwt": _jwt,
     "pem": _pem,
+    "pem64": lambda rest, seed: base64.b64encode(_pem(rest, seed).encode()).decode(),
     "pypi": _pypi,
     "reftkn": _reference,
     "sentry": _sentry,
@@ -224,31 +225,35 @@ MADE: dict[str, Callable[[list[str], str], str]] = {
 
 FOUND = (
     ("python", 'client = connect("{}")'),
-    ("dotenv", "THE_VALUE={}"),
     ("yaml", 'the_value: "{}"'),
 )
 """Where nothing but the value speaks for itself."""
 
 
-def generated(values: Iterable[Value], role: str) -> tuple[tuple[Sample, ...], tuple[Sample, ...]]:
-    """Examples and near misses of each pattern that has samples: found in three languages; not found masked, nor cut short."""
+def generated(rule: str, role: str, values: Iterable[Value]) -> tuple[tuple[Sample, ...], tuple[Sample, ...]]:
+    """Examples and near misses of each pattern that has samples: found in three languages; not found by this rule when masked or cut short."""
     examples, near_misses = [], []
+    values = tuple(values)
     for value in values:
         for written_so in value.samples:
             text = expand(written_so)
             if "\n" in text:
                 continue
-            for language, line in FOUND:
+            quoted = "'{}'" if re.search(r"[\s&;?|]", text) else "{}"
+            for language, line in (*FOUND, ("dotenv", f"THE_VALUE={quoted}")):
                 expect: dict[str, str | int] = {"role": role, "line": 1}
                 examples.append(Sample(language, line.format(text), line.format(written_so), expect=expect))
             for wrong, words in _spoilt(value, text):
+                if any(re.search(other.regex, wrong) for other in values if other is not value):
+                    continue  # cut short it is one of another form
                 line = f'client = connect("{wrong}")'
-                near_misses.append(Sample("python", line, f'client = connect("{written_so}")  # {words}'))
+                shown = f'client = connect("{written_so}")  # {words}'
+                near_misses.append(Sample("python", line, shown, expect={"not": rule}))
     return tuple(examples), tuple(near_misses)
 
 
 def _spoilt(value: Value, text: str) -> Iterator[tuple[str, str]]:
-    prefix = re.match(r"[A-Za-z0-9]{0,11}[-_.$]?", text)
-    head = prefix.group() if prefix else ""
+    prefix = re.match(r"[A-Za-z0-9]{1,11}[-_.$]", text)
+    head = prefix.group() if prefix else text[:4]
     yield f"{head}{'x' * (len(text) - len(head))}", "masked"
     yield text[: value.least - 1], f"cut to {value.least - 1} characters"
