@@ -13,6 +13,8 @@ from collections import Counter
 from functools import lru_cache
 from itertools import pairwise
 
+from hardcode_hunter.vocabulary import ANY_HOST, ANY_USER, CREDENTIAL_WORDS, FILLING, NULLISH, STOP_WORDS, TEST_WORDS
+
 HOLE = "\x00"  # an interpolated part in the value of a template literal
 LONGEST_NAME = 128
 
@@ -105,24 +107,17 @@ def absent(value: str) -> bool:
     return empty(value) or masked(value) or reference(value) or marked(value) or said_nothing(value)
 
 
-_ANY_USER = frozenset(["user", "usr", "username", "u", "login", "me", "name", "someone", "foo", "uname"])
-_ANY_HOST = frozenset([
-    "host", "hostname", "hst", "server", "h", "example", "domain", "ip", "address", "somehost", "myhost",
-    "yourhost", "foo", "bar", "baz",
-])  # fmt: skip
-
-
 def any_account(user: str, password: str, host: str) -> bool:
     """User, password and host that stand for any: ``user:password@host``, as documentation has them (RFC 2606 for the host)."""
     where = host.lower().partition(":")[0]
-    nowhere = where.partition(".")[0] in _ANY_HOST or where.endswith(
+    nowhere = where.partition(".")[0] in ANY_HOST or where.endswith(
         (".example", "example.com", "example.org", "example.net", ".invalid", ".test")
     )
     who, what = (_SIGNS.sub("", text).lower() for text in (user, password))  # "pwd# " tests how it is quoted
     return (
         nowhere
-        and (who in _ANY_USER or who in _TEST_WORDS)
-        and (what in CREDENTIAL_WORDS or what in _TEST_WORDS or what in ("p", "psw", "mypass"))
+        and (who in ANY_USER or who in TEST_WORDS)
+        and (what in CREDENTIAL_WORDS or what in TEST_WORDS or what in ("p", "psw", "mypass"))
     )
 
 
@@ -137,21 +132,6 @@ _PLACEHOLDER = re.compile(
       | \b(?:x{4,}|X{4,}|\*{3,}|\.{3,})$ | ^(?:x{3,}|\*{3,}) | ^(?:the|some|any|a|an|this)[-_ ]?(?:secret|password|token|key|api[-_ ]?key)s?\b | \bexample\.(?:com|org)$ | generate[-_]?(?:me|one|your|a[-_]) | do[-_ ]?not[-_ ]?use""",
     re.X | re.I,
 )
-_TEST_WORDS = frozenset([
-    "test", "tests", "testing", "tester", "dummy", "fake", "mock", "mocked", "example", "sample", "demo", "foo",
-    "bar", "baz", "foobar", "qux", "spam", "eggs", "lorem", "ipsum", "invalid", "bogus", "stub", "unused",
-    "ignored", "whatever", "something", "anything", "blah", "notarealkey", "notreal", "notsecret",
-])  # fmt: skip
-_NULLISH = frozenset([
-    "none", "null", "nil", "undefined", "unset", "true", "false", "yes", "no", "on", "off", "n/a", "na", "string",
-    "str", "text", "int", "integer", "number", "boolean", "bool", "object", "array", "bytes", "any", "required",
-    "optional", "disabled", "enabled", "disable", "enable", "auto", "automatic", "default", "unknown", "never",
-    "always", "empty", "missing", "inherit", "generated", "generate", "random", "basic", "bearer", "digest", "ntlm",
-    "kerberos", "jwt", "oauth", "oauth2", "hmac", "hs256", "hs384", "hs512", "rs256", "rs384", "rs512", "es256",
-    "es384", "es512", "eddsa", "plain", "sha1", "sha256", "sha512", "md5", "aes", "rsa", "dsa", "ecdsa", "ed25519",
-    "utf-8", "ascii", "hex", "base64", "hidden", "visible", "static", "dynamic", "publickey",
-    "keyboard-interactive", "prompt", "ask", "stdin", "current", "pending",
-])  # fmt: skip
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
 
@@ -171,7 +151,7 @@ def test_value(value: str) -> bool:
     ``123456`` is none: nothing is more often a live password.
     """
     words = [w.lower() for w in _WORD.findall(value[:200])]
-    if any(w in _TEST_WORDS or (w.startswith("test") and len(w) < 9) for w in words):
+    if any(w in TEST_WORDS or (w.startswith("test") and len(w) < 9) for w in words):
         return True
     return value.upper().endswith(("EXAMPLE", "EXAMPLEKEY")) or (len(value) > 11 and sequential(value))
 
@@ -187,37 +167,38 @@ def sequential(value: str) -> bool:
 
 def said_nothing(value: str) -> bool:
     """A word by which people say that there is no value: ``none``, ``null``, ``n/a``."""
-    return value.strip().lower() in ("none", "null", "nil", "undefined", "unset", "n/a", "na", "false", "true", "empty")
+    return value.strip().lower() in (
+        "none",
+        "null",
+        "nil",
+        "undefined",
+        "unset",
+        "n/a",
+        "na",
+        "false",
+        "true",
+        "empty",
+        "anonymous",
+        "anonymous@",
+    )
 
 
 def metasyntactic(value: str) -> bool:
     """One word that stands for any: ``foo``, ``dummy``, ``test``."""
-    return value.strip().lower() in _TEST_WORDS
+    return value.strip().lower() in TEST_WORDS
 
 
 def nullish(value: str) -> bool:
     """A word of code, not a value: ``None``, ``string``, ``HS256``, ``required``."""
-    return value.strip().lower() in _NULLISH
+    return value.strip().lower() in NULLISH
 
 
 # ---------------------------------------------------------------- names, paths, text
 
-CREDENTIAL_WORDS = frozenset([
-    "password", "passwords", "passwd", "passphrase", "pwd", "pass", "passcode", "secret", "secrets", "token",
-    "tokens", "key", "keys", "apikey", "auth", "authorization", "authentication", "credential", "credentials",
-    "cred", "creds", "login", "username", "user", "userid", "userpassword", "signature", "cookie", "session",
-    "csrf", "nonce", "salt", "bearer", "oauth", "certificate", "cert", "passwort", "kennwort", "contraseña",
-    "senha", "wachtwoord", "lösenord", "motdepasse", "parola", "hasło",
-])  # fmt: skip
 _IDENTIFIER = re.compile(r"[A-Za-z_$]+(?:[-.:/\[\]' \"]{1,2}[A-Za-z_$]+)*(?:\(\)|\[\]|['\"]?\])?\d?")
 _SNAKE = re.compile(r"(?:[a-z]+\d{0,4}_)+[a-z]+\d{0,4}|(?:[A-Z]+\d{0,4}_)+[A-Z]+\d{0,4}")
+_VERSIONED = re.compile(r"[A-Za-z]+(?:[-_ ]?v)?\d{1,2}(?:\.\d{1,2}){1,2}")
 _DOTTED = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+(?:\(.*\))?|[A-Za-z_][\w.]*\([^()]*\)")
-_STOP_WORDS = frozenset([
-    "is", "are", "was", "be", "the", "your", "for", "not", "must", "please", "enter", "invalid", "required",
-    "missing", "with", "from", "to", "of", "and", "or", "in", "this", "that", "should", "can", "cannot", "has",
-    "have", "will", "you", "we", "it", "if", "when", "an", "a", "new", "failed", "error", "provided", "used", "use",
-    "using", "set", "by", "as", "on", "at", "forgot", "reset", "incorrect", "wrong", "too",
-])  # fmt: skip
 _PATH = re.compile(r"(?:~|\.{1,2}|[A-Za-z]:|\\\\\w+)?[/\\][\w .@%+,=:~${}-]*(?:[/\\][\w .@%+,=:~${}-]*)*")
 _FILE = re.compile(
     r"[\w./@~$%+-]*\.(?:pem|key|crt|cer|pub|p12|pfx|jks|json|ya?ml|toml|ini|cfg|conf|txt|env|py|js|sh|sql|db|csv|xml|html?|md|png|jpe?g|gif|svg|css|log|lock|tf|gpg|asc|kdbx|dat|bin|zip|gz)",
@@ -233,17 +214,29 @@ _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 
 def identifier(value: str) -> bool:
     """A name: words joined by ``_ - . : /`` or a change of case, with no more than a few digits, or a dotted expression."""
-    if _DOTTED.fullmatch(value) or (_SNAKE.fullmatch(value) and sum(c.isdigit() for c in value) <= len(value) / 4):
+    if (
+        _DOTTED.fullmatch(value)
+        or _VERSIONED.fullmatch(value)
+        or (_SNAKE.fullmatch(value) and sum(c.isdigit() for c in value) <= len(value) / 4)
+    ):
         return True
     return bool(_IDENTIFIER.fullmatch(value)) and not random_letters(value)
 
 
-_FILLING = frozenset([
-    "field", "input", "name", "id", "new", "old", "confirm", "confirmation", "repeat", "again", "your", "current",
-    "label", "form", "type", "value", "plain", "hash", "hashed", "raw", "header", "param", "parameter", "column",
-    "x", "access", "api", "client", "request", "reset", "change", "bot", "group", "app", "account", "service",
-    "page", "device", "consumer", "customer", "webhook", "channel", "machine",
-])  # fmt: skip
+_MODULE = re.compile(
+    r"[a-z_]+(?:\.[A-Za-z_]+){2,}(?::[A-Za-z_]+)?|[a-z_]+\.[A-Za-z]*(?:_[A-Za-z]+|[a-z][A-Z][A-Za-z]*)"
+)
+
+
+def code_name(value: str) -> bool:
+    """What code calls something, and nobody a password: ``auth.backends.Password``, ``settings.change_security``,
+    ``customer_set_password_template``."""
+    if _MODULE.fullmatch(value):
+        return True
+    parts = value.split("_")
+    return (
+        len(parts) > 3 and bool(_SNAKE.fullmatch(value)) and not CREDENTIAL_WORDS.isdisjoint(p.lower() for p in parts)
+    )
 
 
 def field_name(name: str, value: str) -> bool:
@@ -261,7 +254,7 @@ def field_name(name: str, value: str) -> bool:
     parts = ours.split("_")
     if len(parts) < 2 or any(c.isdigit() for c in value) or not re.search(r"[a-z][A-Z]|[_\-.:/]", value):
         return False
-    return bool(CREDENTIAL_WORDS & set(parts)) and all(p in CREDENTIAL_WORDS or p in _FILLING for p in parts)
+    return bool(CREDENTIAL_WORDS & set(parts)) and all(p in CREDENTIAL_WORDS or p in FILLING for p in parts)
 
 
 def repeats(name: str, value: str) -> bool:
@@ -275,13 +268,15 @@ def prose(value: str) -> bool:
     if len(words) < 2:
         if re.fullmatch(r"[A-Z][a-z]+[.?:]", value):
             return True
-        return sum("\u3040" <= c <= "\u9fff" or "\uac00" <= c <= "\ud7af" for c in value) >= 2
+        return sum("\u0370" <= c <= "\u0fff" or "\u3040" <= c <= "\ud7af" for c in value) >= 2
     plain = [w.strip(".,:;!?'\"()").lower() for w in words]
-    if any(w in _STOP_WORDS for w in plain):
+    if any(w in STOP_WORDS for w in plain):
         return True
     letters = sum(w.isalpha() for w in plain)
     return letters >= 2 and (
         len(words) > 6
+        or not value.isascii()
+        or (letters == len(words) > 2 and value[0].isupper() and value[1:].islower())
         or value.rstrip().endswith((".", ":", "!", "?"))
         or (value[0].isupper() and bool(CREDENTIAL_WORDS & set(plain)))
     )
@@ -325,6 +320,14 @@ def uuid(value: str) -> bool:
 def hashed(value: str) -> bool:
     """A password's hash, an integrity hash, a public key or a certificate: proves something, opens nothing."""
     return bool(_HASHED.match(value.strip()))
+
+
+_CHALLENGE = re.compile(r"\w+ (?:realm|profile)=.{0,400}", re.I | re.S)
+
+
+def challenge(value: str) -> bool:
+    """An Authorization header's scheme and its parameters, none of which is a credential: ``Digest realm="shop"``."""
+    return bool(_CHALLENGE.fullmatch(value)) and not re.search(r"\b(?:token|response|signature|password)=", value, re.I)
 
 
 def format_string(value: str) -> bool:

@@ -11,7 +11,7 @@ from hardcode_hunter import filters, shapes
 from hardcode_hunter.detect.match import How, Match, best
 from hardcode_hunter.detect.named import deployed
 from hardcode_hunter.detect.siblings import Sibling, Siblings, engine, public
-from hardcode_hunter.detect.verdict import verdict
+from hardcode_hunter.detect.verdict import SEEDED, verdict
 from hardcode_hunter.model import Candidate, Confidence, Field, Finding, Kind, Position, Shape, Verdict
 from hardcode_hunter.ruleset import PUBLIC_ROLES, Rule, RuleSet
 
@@ -90,7 +90,7 @@ def _finding(candidate: Candidate, match: Match, beside: Sequence[Sibling], rule
         title=rule.title,
         kind=rule.kind,
         severity=rule.severity,
-        confidence=_confidence(candidate, match, decided),
+        confidence=_confidence(candidate, match, decided, why),
         verdict=decided,
         reason=_reason(candidate, match, why),
         path=candidate.path,
@@ -122,9 +122,9 @@ def _finding(candidate: Candidate, match: Match, beside: Sequence[Sibling], rule
     )
 
 
-def _confidence(candidate: Candidate, match: Match, decided: Verdict) -> Confidence:
-    """As the match says; a weak word in a test is nobody's password for sure."""
-    if (
+def _confidence(candidate: Candidate, match: Match, decided: Verdict, why: str) -> Confidence:
+    """As the match says; a weak word in a test is nobody's password for sure, and neither is what fills a store of users."""
+    if why == SEEDED or (
         decided is Verdict.TEST_VALUE
         and not deployed(candidate)
         and filters.strength(match.secret.reveal()) is filters.Strength.WEAK

@@ -11,7 +11,7 @@ from hardcode_hunter import filters, shapes
 from hardcode_hunter.detect import named, tokens
 from hardcode_hunter.detect.named import deployed
 from hardcode_hunter.filters import HOLE, Strength
-from hardcode_hunter.model import Candidate, Confidence, Kind, Plaintext, Position, Shape, Sink
+from hardcode_hunter.model import Candidate, Confidence, Evaluated, Kind, Plaintext, Position, Shape, Sink
 from hardcode_hunter.ruleset import LOGIN_ROLE, PARSED_ROLE, PUBLIC_ROLES, Rule, RuleSet
 
 LONGEST = 8192  # characters of a value that is still one credential; a key file in PEM is below
@@ -56,16 +56,38 @@ def best(candidate: Candidate, rules: RuleSet) -> Match | None:
             role = LOGIN_ROLE  # Oracle takes user/password@service where the user is asked for
         if role in PUBLIC_ROLES:
             public = True
-        elif sure is None:
-            sure = _certain(candidate, value, rule, role, words)
+        elif sure is None or sure.rule.precedence < 0 <= rule.precedence:
+            sure = _certain(candidate, value, rule, role, words) or sure
     if sure and sure.rule.precedence >= 0:
         return _doubted(sure, value, rules)
     token = _by_value(candidate, value, rules)
-    if token or sure:
+    if token or (sure and sure.rule.precedence > UNSAID):
         return token or sure
     if public:
         return None
-    return _by_shape(candidate, value, rules) or _by_name(candidate, value, rules)
+    said = _by_shape(candidate, value, rules) or _by_name(candidate, value, rules)
+    said = said or _by_other_names(candidate, value, rules)
+    if sure and (said is None or said.confidence < sure.confidence):
+        return replace(sure, rule=said.rule, role=said.role) if said and said.shape is Shape.WHOLE else sure
+    return said
+
+
+UNSAID = -9
+"""Precedence of the rule about values that are declared secret: what anything else says of such a value says more."""
+DECLARED = ("AWS::CloudFormation::Parameter", "variable")
+"""Where the default of a parameter ends up that its author has hidden: ``NoEcho`` and ``sensitive`` say that it is a secret."""
+
+
+def _by_other_names(candidate: Candidate, value: str, rules: RuleSet) -> Match | None:
+    """What the value is called where it ends up in a template: ``DB_PASSWORD: !Ref Seed``."""
+    for sink in candidate.sinks if candidate.evaluated is Evaluated.DEPLOY else ():
+        name = re.split(r"[./]", sink.parameter)[-1]
+        if not sink.resource or sink.resource in DECLARED or name == candidate.name:
+            continue
+        found = _by_name(replace(candidate, name=name, resource=sink.resource), value, rules)
+        if found:
+            return replace(found, because=_join(found.because, _reaches(sink)))
+    return None
 
 
 # ---------------------------------------------------------------- where it goes
@@ -127,7 +149,12 @@ def _sunk(sink: Sink, rules: RuleSet) -> Iterator[tuple[Rule, str, str]]:
     if sink.resource:
         rule = rules.property(sink.resource, sink.parameter)
         if rule:
-            yield rule, rule.role, f"reaches {sink.resource}.{sink.parameter}{via}"
+            words = f"hidden by {sink.parameter}" if sink.resource in DECLARED else _reaches(sink)
+            yield rule, rule.role, words
+
+
+def _reaches(sink: Sink) -> str:
+    return f"reaches {sink.resource}.{sink.parameter}" + (f" by way of {sink.via}" if sink.via else "")
 
 
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")
@@ -169,7 +196,12 @@ def _certain(candidate: Candidate, value: str, rule: Rule, role: str, words: str
 
 
 def _whole(candidate: Candidate, value: str, rule: Rule, role: str, words: str) -> Match | None:
-    if filters.absent(value) or _only_holes(value) or (filters.prose(value) and value.count(" ") > 1):
+    if (
+        filters.absent(value)
+        or _only_holes(value)
+        or (len(value) < 2 and not deployed(candidate))
+        or (filters.prose(value) and value.count(" ") > 1)
+    ):
         return None
     if rule.kind is Kind.AWS_KEY and (filters.metasyntactic(value) or filters.identifier(value)):
         return None  # what tests give to a client that must have some key
@@ -181,6 +213,12 @@ def _whole(candidate: Candidate, value: str, rule: Rule, role: str, words: str) 
     ):
         return None
     confidence = rule.confidence
+    if "concatenation" in candidate.note and filters.strength(value) is not Strength.STRONG:
+        if len(value) < 6:
+            return None  # ("AWS4" + key).encode()
+        confidence = Confidence.LOW
+    elif filters.metasyntactic(value) and not deployed(candidate):
+        confidence = Confidence.LOW
     if filters.placeholder(value):
         confidence = min(confidence, Confidence.MEDIUM)
         words = _join(words, "looks like a placeholder, but is in force here")

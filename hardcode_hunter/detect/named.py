@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 
 from hardcode_hunter import filters, shapes
-from hardcode_hunter.detect.places import is_test
+from hardcode_hunter.detect.places import is_test, is_translation
 from hardcode_hunter.filters import Strength
 from hardcode_hunter.model import Candidate, Confidence, Evaluated, LiteralType, Position
 from hardcode_hunter.ruleset import Rule, RuleSet
@@ -76,14 +76,16 @@ def judge(candidate: Candidate, value: str, rules: RuleSet) -> tuple[Rule, Confi
     if least == "fair" and looks is Strength.WEAK and _weak_secret(candidate, value):
         least, looks = "word", Strength.WEAK
         rule = replace(rule, confidence=Confidence.LOW)
-    if least != "any" and (looks < LEAST[least] or _no_credential(candidate, value, rule, least)):
+    if least != "any" and (looks < LEAST[least] or _no_credential(candidate, value, rule, least, looks)):
         return None
     confidence = _confidence(rule, least, looks, candidate.position)
+    if rule.precedence >= -2 and least == "word" and _in_force(candidate, value):
+        confidence = rule.confidence
     if many or (candidate.position is Position.ELEMENT and candidate.name.lower().endswith("s")):
         # a list of words to try, or of names
         confidence = min(confidence, Confidence.MEDIUM if looks is Strength.STRONG else Confidence.LOW)
-    if "assertion" in candidate.note:
-        confidence = Confidence.LOW
+    if "assertion" in candidate.note or ("concatenation" in candidate.note and looks is not Strength.STRONG):
+        confidence = Confidence.LOW  # what a test expects; a part of something longer
     if filters.test_value(value) or filters.placeholder(value):
         confidence = min(confidence, Confidence.MEDIUM if deployed(candidate) else Confidence.LOW)
     return rule, confidence
@@ -104,6 +106,19 @@ def _weak_secret(candidate: Candidate, value: str) -> bool:
     return bool(_ISSUED.fullmatch(candidate.name)) and len(value) >= 8 and bool(_ROW.fullmatch(value))
 
 
+def _in_force(candidate: Candidate, value: str) -> bool:
+    """Whether a configuration gives the value to a product by the name that the product reads: then any word is the password."""
+    return (
+        deployed(candidate)
+        and candidate.position is Position.PROPERTY
+        and not is_test(candidate.path)
+        and value.lower() not in filters.CREDENTIAL_WORDS
+        and not filters.default_password(value)
+        and len(value) > 3
+    )
+
+
+_ATTRIBUTE = re.compile(r"[A-Za-z]\w{1,20}=[^=]")  # of a list of attributes, each with its own name
 _COOKIE = re.compile(r"cookie|conn", re.I)
 _TAGS = re.compile(r"(?:^|[/.])(?:Tags|tags|tags_all)(?=[/.\[])")
 
@@ -113,7 +128,7 @@ def _least(candidate: Candidate, rule: Rule) -> str:
     return "word" if rule.strength in ("fair", "strong") and filters.password_name(candidate.name) else rule.strength
 
 
-def _no_credential(candidate: Candidate, value: str, rule: Rule, least: str) -> bool:
+def _no_credential(candidate: Candidate, value: str, rule: Rule, least: str, looks: Strength) -> bool:
     text = value.strip()
     if (
         len(text) < SHORTEST
@@ -127,7 +142,11 @@ def _no_credential(candidate: Candidate, value: str, rule: Rule, least: str) -> 
         or filters.code(text)
         or filters.hashed(text)
         or filters.prose(text)
-        or (" " in text and (least == "strong" or filters.test_value(text)) and not _COOKIE.search(candidate.name))
+        or (
+            " " in text
+            and (least == "strong" or filters.test_value(text))
+            and not (_COOKIE.search(candidate.name) and candidate.position is not Position.TEXT)
+        )
     ):
         return True
     vendor = rule.precedence >= -1 and least == "word"  # "password" is a live one under MYSQL_PASSWORD
@@ -139,7 +158,17 @@ def _no_credential(candidate: Candidate, value: str, rule: Rule, least: str) -> 
         return True
     if filters.placeholder(text) and not filters.default_password(text):
         return True
+    if filters.challenge(text) or filters.code_name(text):
+        return True
+    if text[:6].lower() == "basic " and shapes.decoded_pair(text[6:].strip()) is None:
+        return True  # base64 of a user without a password
+    if looks is not Strength.STRONG and is_translation(candidate.path):
+        return True
+    if candidate.position is Position.ELEMENT and "_" in text and filters.identifier(text):
+        return True  # a column of a list of names
     if filters.path(text) or filters.plain_url(text):
+        return True
+    if least == "strong" and _ATTRIBUTE.match(text) and not _COOKIE.search(candidate.name):
         return True
     if least == "strong" and (filters.uuid(text) or candidate.position in (Position.COMPARISON, Position.ELEMENT)):
         return True

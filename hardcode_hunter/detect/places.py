@@ -1,4 +1,4 @@
-"""What a path says: whether a file belongs to tests."""
+"""What a path says: whether a file belongs to tests, or to translations."""
 
 from __future__ import annotations
 
@@ -12,6 +12,14 @@ _TEST_FILE = re.compile(
     r"^(?:tests?|conftest|fixtures?|noxfile)[-_.]|^tests?\d*\.|[-_.](?:tests?|spec|mock|fixtures?)\.[a-z]+$|^conftest\.py$|(?:^|[-_])tests?(?:[-_]|\.[a-z]+$)",
     re.I,
 )
+
+
+_TRANSLATION = re.compile(r"(?:^|/)(?:i18n|l10n|locales?|translations?|lang|languages|messages)(?:/|[-_.])", re.I)
+
+
+def is_translation(path: str) -> bool:
+    """Whether a file holds what a program says to people: there, what stands under ``password`` is a label."""
+    return bool(_TRANSLATION.search(path))
 
 
 def is_test(path: str) -> bool:

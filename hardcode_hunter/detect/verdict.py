@@ -10,6 +10,8 @@ from hardcode_hunter.detect.named import deployed
 from hardcode_hunter.detect.places import is_test
 from hardcode_hunter.model import Candidate, LiteralType, Position, Shape, Verdict
 
+SEEDED = "an account that the program creates in its own store"
+"""Why such a password stays: whoever may log in with it is decided by the program's own store, not by a secret."""
 MOVABLE = frozenset({"python", "cloudformation", "terraform"})
 """Languages whose literals can be replaced by a reference to the store."""
 
@@ -69,14 +71,14 @@ def _stays(candidate: Candidate, match: Match) -> str:
     if candidate.language == "terraform" and not _aws(candidate):
         return "not a resource of AWS"
     if match.role == "password" and _seeds(candidate):
-        return "an account that the program creates in its own store"
+        return SEEDED
     return ""
 
 
 def _aws(candidate: Candidate) -> bool:
     """Whether Terraform uses the value for AWS, or for nothing that says otherwise."""
     resources = [candidate.resource, *(s.resource for s in candidate.sinks)]
-    named = [r for r in resources if r]
+    named = [r for r in resources if r and r != "variable"]
     return not named or any(
         r.startswith(("aws", "provider.aws", "backend.s3", "module", "output", "kubernetes", "helm")) for r in named
     )

@@ -233,6 +233,7 @@ class Expressions:
     def _container(self, node: ast.Tuple | ast.List | ast.Set, binding: Binding | None, place: Place) -> None:
         numbers = binding is not None and bool(NUMERIC.search(binding.name))
         pair = binding is not None and binding.position is Position.ELEMENT and len(node.elts) == 2
+        pair = pair and isinstance(node, ast.Tuple)
         first = node.elts[0].value if pair and isinstance(node.elts[0], ast.Constant) else None
         named = first if isinstance(first, str) and self._calls.says_credential(first) else ""
         if not named and binding is not None and isinstance(node, ast.Tuple) and _is_login(binding.name, node):
