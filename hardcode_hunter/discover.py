@@ -173,7 +173,7 @@ def files(root: Path, paths: Sequence[Path], exclude: Iterable[str] = (), *, for
         if not os.path.lexists(absolute):
             raise UsageError(f"{path}: no such file or directory; give paths that exist")
         is_file = not absolute.is_dir() or (absolute.is_symlink() and _inside(root, absolute.parent.resolve()))
-        listing = [_relative(root, absolute)] if is_file else _below(root, absolute.resolve())
+        listing = [relative(root, absolute)] if is_file else _below(root, absolute.resolve())
         for name in sorted(listing):
             if name not in seen and not ((forced or not is_file) and excluded(name, patterns)):
                 seen.add(name)
@@ -184,7 +184,8 @@ def _inside(root: Path, folder: Path) -> bool:
     return folder == root or root in folder.parents
 
 
-def _relative(root: Path, path: Path) -> str:
+def relative(root: Path, path: Path) -> str:
+    """``path`` below ``root``, POSIX; of a link its own name. Raises ``UsageError`` when it lies outside."""
     whole = path.parent.resolve() / path.name
     try:
         return whole.relative_to(root).as_posix()
@@ -217,8 +218,8 @@ def _below(root: Path, folder: Path) -> list[str]:
     for here, folders, names in os.walk(folder):
         links = [d for d in folders if os.path.islink(os.path.join(here, d))]
         folders[:] = sorted(d for d in folders if d not in EXCLUDED_DIRECTORIES and d not in links)
-        relative = _relative(root, Path(here, "x"))[:-1]
-        found += [relative + name for name in (*names, *links)]
+        above = relative(root, Path(here, "x"))[:-1]
+        found += [above + name for name in (*names, *links)]
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -62,14 +62,15 @@ def judge(
     """
     every = frozenset(f.id for f in found)
     if not settings.suppressions:
-        return Judged(_new(_wanted(found, settings), sources, feed), ())
+        return Judged(_added_to_old(_new(_wanted(found, settings), sources, feed), found, sources, feed, detect), ())
     if not sources:
         return _known(Judged((), ()), settings, feed, gate, every, seen, detect, trusted)
     from hardcode_hunter import suppress
 
     standing = trusted.standing if trusted else lambda source: None
     said = suppress.suppress(found, sources, require_reason=settings.require_reason, standing=standing)
-    kept, ignored = _per_file(_new(_wanted(said.kept, settings), sources, feed), settings)
+    new = _new(_wanted(said.kept, settings), sources, feed)
+    kept, ignored = _per_file(_added_to_old(new, found, sources, feed, detect), settings)
     hushed = (*_new(_wanted(said.hushed, settings), sources, feed), *ignored)
     return _known(Judged(kept, hushed, said.remarks), settings, feed, gate, every, seen, detect, trusted)
 
@@ -116,6 +117,46 @@ def _new(findings: tuple[Finding, ...], sources: Mapping[str, Source], feed: Fee
     return tuple(
         f for f in findings if f.path in sources and is_new(f.path, sources[f.path].data, f.span.start, f.span.end)
     )
+
+
+def _added_to_old(
+    new: tuple[Finding, ...], found: Sequence[Finding], sources: Mapping[str, Source], feed: Feed, detect: Detect
+) -> tuple[Finding, ...]:
+    """``new`` without what stands in the old image too, the same value under the same symbol: its line was only written otherwise.
+
+    What a comment hushed there counts as new when the comment is gone.
+    """
+    images = getattr(feed, "images", None)
+    if not new or images is None:
+        return new
+    left: dict[str, Counter[tuple[str, str]]] = {}
+    for path in {f.path for f in new}:
+        left[path] = _stood(images[path].before, feed.old_file, detect)  # type: ignore[attr-defined]
+    changed = {f.id for f in _new(tuple(found), sources, feed)}
+    for finding in found:
+        if finding.path in left and finding.id not in changed:
+            left[finding.path][finding.symbol, finding.digest] -= 1
+    kept = []
+    for finding in new:
+        place = finding.symbol, finding.digest
+        left[finding.path][place] -= 1
+        if left[finding.path][place] < 0:
+            kept.append(finding)
+    return tuple(kept)
+
+
+def _stood(path: str, old_file: Callable[[str], bytes | None], detect: Detect) -> Counter[tuple[str, str]]:
+    """Symbols and digests of what no comment hushes in a file of the old image; none when there is no such file."""
+    data = old_file(path) if path else None
+    if data is None:
+        return Counter()
+    from hardcode_hunter import suppress
+    from hardcode_hunter.model import Source
+
+    rows = tuple(detect(path, data))
+    if rows:
+        rows = suppress.suppress(rows, {path: Source(path, data, rows[0].language)}).kept
+    return Counter((f.symbol, f.digest) for f in rows)
 
 
 # ---------------------------------------------------------------- the baseline

@@ -166,6 +166,44 @@ def test_removing_a_credential_and_deleting_its_file_pass(person: Person) -> Non
     assert person.commit().returncode == 0
 
 
+OLD = LEAKY + '\n\ndef mail():\n    return {"mail_password": "quay-at-night-7"}\n'
+
+
+def test_what_stood_there_before_stops_nobody(person: Person) -> None:
+    """One of two credentials goes, a line beside the other changes, the file is renamed: the commit passes each time."""
+    person.repository.commit({"a.py": OLD})
+    person.repository.write({"a.py": OLD.replace('"harbour-light-9"', "secret()")})
+    person.repository.git("add", "-A")
+    assert person.commit().returncode == 0
+    person.repository.write(
+        {"a.py": person.repository.git("show", "HEAD:a.py").replace("return {", "return  {  # x\n        ")}
+    )
+    assert person.commit("-a").returncode == 0
+    person.repository.git("mv", "a.py", "b.py")
+    assert person.commit().returncode == 0
+    person.repository.write({"b.py": person.repository.git("show", "HEAD:b.py") + LEAKY.replace("connect", "again", 1)})
+    done = person.commit("b.py")
+    said = done.stdout + done.stderr
+    assert done.returncode == 1
+    assert "Found 1 credential in 1 place" in said, "the old one is not told of with the new one"
+    whole = person.call(person.program, "run", "-a")
+    assert whole.returncode == 1
+    assert "mail-password" in whole.stdout, "who asks for all files is told of all"
+
+
+def test_a_known_place_with_another_value_is_refused(person: Person) -> None:
+    person.repository.write({"a.py": OLD})
+    assert person.call("hardcode-hunter", "baseline", "create").returncode == 0
+    person.repository.commit()
+    person.repository.write({"a.py": OLD.replace("quay-at-night-7", "mole-by-day-8")})
+    person.repository.git("add", "-A")
+    done = person.commit()
+    said = done.stdout + done.stderr
+    assert done.returncode == 1
+    assert "not the one that the baseline was made for" in said
+    assert "Found 1 credential in 1 place" in said
+
+
 def test_run_on_all_files_and_between_refs(person: Person) -> None:
     first = person.repository.commit({"a.py": CLEAN})
     second = person.repository.commit({"b.py": LEAKY, "c.png": "x"})
@@ -173,6 +211,9 @@ def test_run_on_all_files_and_between_refs(person: Person) -> None:
     between = person.call(person.program, "run", "--from-ref", first, "--to-ref", second)
     assert between.returncode == 1
     assert "b.py:5" in between.stdout
+    third = person.repository.commit({"b.py": "# a line above\n" + LEAKY})
+    assert person.call(person.program, "run", "--from-ref", second, "--to-ref", third).returncode == 0, "no new one"
+    assert person.call(person.program, "run", "--files", "b.py").returncode == 1
     person.repository.commit({"b.py": CLEAN})
     assert person.call(person.program, "run", "-a").returncode == 0
 

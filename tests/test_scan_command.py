@@ -499,6 +499,85 @@ def test_paths_limit_what_is_judged(staged: Run, repository: Repository) -> None
     assert staged("--exclude", "a").status == 0
 
 
+CALL = 'psycopg2.connect(host="db", user="app", password="harbour-light-9")'
+SPREAD = 'psycopg2.connect(\n        host="db",\n        user="app",\n        password="harbour-light-9",\n    )'
+HUSHED = "  # hardcode-hunter: ignore[postgresql-password] dies in June"
+REWRITTEN = {
+    "spread over lines": (LEAKY, LEAKY.replace(CALL, SPREAD), 0),
+    "put on one line": (LEAKY.replace(CALL, SPREAD), LEAKY, 0),
+    "other quotes": (LEAKY, LEAKY.replace('"', "'"), 0),
+    "another host": (LEAKY, LEAKY.replace('"db"', '"db2"'), 0),
+    "another value": (LEAKY, LEAKY.replace("harbour-light-9", "pilot-boat-11x"), 1),
+    "another value, spread over lines": (LEAKY, LEAKY.replace(CALL, SPREAD.replace("harbour", "pilot")), 1),
+    "a second one beside it": (LEAKY, LEAKY + LEAKY.replace("connect()", "again()"), 1),
+    "the same one once more": (LEAKY, LEAKY.replace("return ", f"first = {CALL}\n    return "), 1),
+    "without its comment": (LEAKY.replace(CALL, CALL + HUSHED), LEAKY, 1),
+    "with a comment": (LEAKY, LEAKY.replace(CALL, CALL + HUSHED), 0),
+    "in another function": (LEAKY, LEAKY.replace("connect():", "dial():"), 0),
+    "as other text": ("x = 1\n", LEAKY, 1),
+}
+
+
+@pytest.mark.parametrize("case", REWRITTEN)
+@pytest.mark.parametrize("words", [[], ["--no-suppressions"]], ids=["", "no-suppressions"])
+def test_a_known_value_at_its_place_is_not_new_however_it_is_written(
+    staged: Run, repository: Repository, case: str, words: list[str]
+) -> None:
+    before, after, status = REWRITTEN[case]
+    repository.commit({"a.py": before})
+    repository.write({"a.py": after})
+    repository.git("add", "-A")
+    assert staged(*words).status == status
+
+
+# ---------------------------------------------------------------- --hook
+
+
+def test_a_hook_judges_new_lines_of_what_is_staged_and_other_files_whole(run: Run, repository: Repository) -> None:
+    repository.commit({"a.py": LEAKY, "b.py": LEAKY, "deep/c.py": CLEAN})
+    repository.write({"a.py": "# above\n" + LEAKY, "deep/c.py": CLEAN + "\n"})
+    repository.git("add", "-A")
+    root = repository.root
+    assert run("scan", "--hook", "a.py", "deep/c.py", cwd=root).status == 0
+    assert run("scan", "--hook", "c.py", cwd=root / "deep").status == 0
+    assert run("scan", "--hook", cwd=root).status == 0, "no name: what is staged"
+    assert run("scan", "--hook", "a.py", "b.py", cwd=root).status == 1, (
+        "b.py was not changed, so it is named for itself"
+    )
+    assert run("scan", "--hook", "b.py", cwd=root).status == 1
+    assert run("scan", "--hook", ".", cwd=root).status == 1
+    assert run("scan", "--hook", "b.py", "--exclude", "b.py", cwd=root).status == 0
+    assert run("scan", "--hook", "--staged", cwd=root).status == 2
+
+
+def test_a_hook_outside_git_reads_the_files_that_it_is_given(run: Run, tree: Path) -> None:
+    write(tree, {"a.py": LEAKY, "b.py": CLEAN})
+    assert run("scan", "--hook", "a.py", "b.py", cwd=tree).status == 1
+    assert run("scan", "--hook", "b.py", cwd=tree).status == 0
+
+
+@pytest.mark.parametrize("to", ["HEAD", "topic"])
+def test_a_hook_between_two_refs_judges_what_the_second_adds(
+    run: Run, repository: Repository, monkeypatch: pytest.MonkeyPatch, to: str
+) -> None:
+    base = repository.commit({"a.py": LEAKY})
+    repository.git("checkout", "-q", "-b", "topic")
+    repository.commit({"a.py": "# above\n" + LEAKY, "b.py": CLEAN})
+    monkeypatch.setenv("PRE_COMMIT_FROM_REF", base)
+    monkeypatch.setenv("PRE_COMMIT_TO_REF", to)
+    assert run("scan", "--hook", "a.py", "b.py", cwd=repository.root).status == 0
+    repository.commit({"b.py": LEAKY})
+    if to == "topic":
+        repository.git("checkout", "-q", "main")
+    assert run("scan", "--hook", "a.py", "b.py", cwd=repository.root).status == 1
+
+
+def test_a_commit_that_only_moves_a_submodule_is_one(run: Run, repository: Repository) -> None:
+    head = repository.commit({"a.py": CLEAN})
+    repository.git("update-index", "--add", "--cacheinfo", f"160000,{head},sub")
+    assert run("scan", "--staged", cwd=repository.root).status == 0
+
+
 # ---------------------------------------------------------------- --since
 
 

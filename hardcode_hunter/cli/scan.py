@@ -13,15 +13,16 @@ from typing import TYPE_CHECKING
 import click
 
 from hardcode_hunter import config, discover, pipeline
-from hardcode_hunter.cli import _completing, _outputs
+from hardcode_hunter.cli import _completing, _feeds, _outputs
 from hardcode_hunter.config import Settings
 from hardcode_hunter.errors import UsageError
 from hardcode_hunter.formats._summary import plural, printable, statistics, summary
+from hardcode_hunter.formats._summary import where as place_of
 from hardcode_hunter.judge import HUSHING, Gate
 from hardcode_hunter.model import Confidence, Verdict
 
 if TYPE_CHECKING:
-    from hardcode_hunter.model import Problem, Remark, Scan
+    from hardcode_hunter.model import Remark, Scan
     from hardcode_hunter.trusted import Trusted
 
 PATH = click.Path(path_type=Path)
@@ -39,6 +40,7 @@ class Options:
     quiet: bool = False
     verbose: bool = False
     staged: bool = False
+    hook: bool = False
     since: str | None = None
     stdin_filename: str | None = None
     baseline: Path | None = None
@@ -80,6 +82,11 @@ class Options:
 @click.option("-q", "--quiet", is_flag=True, help="Print findings and errors only.")
 @click.option("-v", "--verbose", is_flag=True, help="Say what was looked at, even when nothing is found.")
 @click.option("--staged", is_flag=True, help="Judge the new lines of what is staged, as it is staged.")
+@click.option(
+    "--hook",
+    is_flag=True,
+    help="For hooks: judge the new lines of PATHS, as staged; of files that were not changed everything. Takes no change and no file for fine, and leaves out what is excluded.",
+)
 @click.option(
     "--since",
     metavar="REF",
@@ -155,7 +162,7 @@ def scan(**given: object) -> int:
         if options.show_settings:
             click.echo("\n".join(config.shown(settings)))
             return 0
-        feed = _feed(options, paths, settings, root, stack)
+        feed = _feeds.feed(options, paths, settings, root, stack)
         if options.show_files:
             return _show_files(feed, options)
         gate, key = _gate(options, root)
@@ -166,7 +173,7 @@ def scan(**given: object) -> int:
         if trust:
             result = replace(result, remarks=(*trust.remarks, *result.remarks))
         end_progress(shown)
-        not_empty(result, feed, allow_empty=options.allow_empty)
+        not_empty(result, feed, allow_empty=options.allow_empty or options.hook)
     _tell(result, options)
     if options.statistics:
         click.echo(statistics(result), nl=False)
@@ -201,7 +208,7 @@ def _trust(options: Options, root: Path, stack: ExitStack) -> _Trust | None:
 
     from hardcode_hunter import trusted
 
-    reference = stack.enter_context(trusted.at(root, _ref(options.config_from)))
+    reference = stack.enter_context(trusted.at(root, _feeds.ref(options.config_from)))
     place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hardcode-hunter-")))
     settings = trusted.settings(reference, root, place, isolated=options.isolated, file=options.config)
     remarks = trusted.loosened(reference, root, settings, isolated=options.isolated, file=options.config)
@@ -242,44 +249,6 @@ def _below(root: Path, path: Path) -> str:
     return whole.relative_to(root).as_posix() if root in whole.parents else os.fspath(whole)
 
 
-# ---------------------------------------------------------------- what to scan
-
-
-def _feed(options: Options, paths: tuple[Path, ...], settings: Settings, root: Path, stack: ExitStack) -> discover.Feed:
-    stdin = Path("-") in paths
-    if options.staged + (options.since is not None) + stdin > 1:
-        raise UsageError("--staged, --since and - exclude one another; give one of them")
-    if stdin:
-        if len(paths) > 1:
-            raise UsageError("- stands for stdin alone; give no other path with it")
-        return discover.InMemory(discover.Walk(root), _stdin_name(options, root), sys.stdin.buffer.read())
-    if not options.staged and options.since is None:
-        return discover.OnDisk(discover.Walk(root), paths, settings.left_out, settings.force_exclude)
-    from hardcode_hunter import images
-
-    within = [_below(root, path).removeprefix(os.fspath(root)) for path in paths] if options.paths else []
-    if options.since is not None:
-        return stack.enter_context(images.since(root, _ref(options.since), within, settings.left_out))
-    return stack.enter_context(images.staged(root, within, settings.left_out))
-
-
-def _stdin_name(options: Options, root: Path) -> str:
-    if not options.stdin_filename:
-        return "stdin"
-    whole = Path(os.path.abspath(options.stdin_filename))
-    return whole.relative_to(root).as_posix() if root in whole.parents else Path(options.stdin_filename).name
-
-
-def _ref(ref: str) -> str:
-    """What ``auto`` stands for: what pre-commit, GitLab or GitHub says that this branch is compared with, else the remote's default branch."""
-    if ref != "auto":
-        return ref
-    environment = os.environ
-    named = environment.get("PRE_COMMIT_FROM_REF") or environment.get("CI_MERGE_REQUEST_DIFF_BASE_SHA")
-    branch = environment.get("GITHUB_BASE_REF") or environment.get("CI_DEFAULT_BRANCH") or "HEAD"
-    return named or f"origin/{branch}"
-
-
 def _show_files(feed: discover.Feed, options: Options) -> int:
     names = [name for name in feed.names() if not name.endswith("/")]  # a repository of its own is listed, and left out
     for name in names:
@@ -318,17 +287,12 @@ def _tell(result: Scan, options: Options) -> None:
     """What goes to stderr: problems; remarks, unless quiet; and of a clean scan one line, on a terminal or when asked for."""
     report_problems(result, quiet=options.quiet, verbose=options.verbose)
     for remark in () if options.quiet else result.remarks:
-        click.echo(f"{_where(remark)}: {printable(remark.message)}", err=True)
+        click.echo(f"{place_of(remark)}: {printable(remark.message)}", err=True)
     disobeyed = sum(remark.code == "not-obeyed" for remark in result.remarks)
     if disobeyed:
         click.echo(f"{plural(disobeyed, 'loosening')} of the scanned tree not obeyed (--config-from)", err=True)
     if not options.quiet and (options.verbose or (not result.findings and sys.stderr.isatty())):
         click.echo(summary(result), err=True)
-
-
-def _where(said: Problem | Remark) -> str:
-    """The place, as an editor takes it; of what is said of a whole file the path alone."""
-    return f"{printable(said.path)}:{said.line}" if said.line else printable(said.path)
 
 
 def report_problems(result: Scan, *, quiet: bool = False, verbose: bool = False) -> bool:
@@ -337,7 +301,7 @@ def report_problems(result: Scan, *, quiet: bool = False, verbose: bool = False)
     others = [] if quiet else [p for p in result.problems if not p.fatal]
     shown = others if verbose else others[:PROBLEMS]
     for problem in (*fatal, *shown):
-        click.echo(f"{_where(problem)}: {printable(problem.message)}", err=True)
+        click.echo(f"{place_of(problem)}: {printable(problem.message)}", err=True)
     if len(shown) < len(others):
         click.echo(f"… and {len(others) - len(shown)} more such problems; --verbose names them", err=True)
     return bool(fatal)

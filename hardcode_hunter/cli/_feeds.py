@@ -1,0 +1,71 @@
+"""What ``scan`` reads: files as they lie there, standard input, the index, what a branch adds, or what a hook is called for."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hardcode_hunter import discover
+from hardcode_hunter.config import Settings
+from hardcode_hunter.errors import UsageError
+
+if TYPE_CHECKING:
+    from hardcode_hunter.cli.scan import Options
+    from hardcode_hunter.images import Changes
+
+
+def feed(options: Options, paths: tuple[Path, ...], settings: Settings, root: Path, stack: ExitStack) -> discover.Feed:
+    """The feed that the options ask for; ``stack`` closes it. Raises ``UsageError`` for options that don't go together."""
+    stdin = Path("-") in paths
+    if options.staged + options.hook + (options.since is not None) + stdin > 1:
+        raise UsageError("--staged, --since, --hook and - exclude one another; give one of them")
+    if stdin:
+        if len(paths) > 1:
+            raise UsageError("- stands for stdin alone; give no other path with it")
+        return discover.InMemory(discover.Walk(root), _stdin_name(options, root), sys.stdin.buffer.read())
+    if options.hook and (changes := _hooked(options, settings, root)):
+        return stack.enter_context(changes)
+    if not options.staged and options.since is None:
+        return discover.OnDisk(discover.Walk(root), paths, settings.left_out, settings.force_exclude or options.hook)
+    from hardcode_hunter import images
+
+    within = [_name(root, path) for path in options.paths]
+    if options.since is not None:
+        return stack.enter_context(images.since(root, ref(options.since), within, settings.left_out))
+    return stack.enter_context(images.staged(root, within, settings.left_out))
+
+
+def _hooked(options: Options, settings: Settings, root: Path) -> Changes | None:
+    """The change that the files are named for: what pre-commit compares (``--from-ref``, or before a push), else what is staged."""
+    from hardcode_hunter import images
+
+    first, last = os.environ.get("PRE_COMMIT_FROM_REF"), os.environ.get("PRE_COMMIT_TO_REF")
+    compared = (first, last) if first and last else None
+    names = [_name(root, path) for path in options.paths]
+    return images.named(root, names, settings.left_out, compared)
+
+
+def _name(root: Path, path: Path) -> str:
+    """A path as git calls it; the root is empty."""
+    name = discover.relative(root, path if path.is_symlink() or not path.is_dir() else path.resolve())
+    return "" if name == "." else name
+
+
+def _stdin_name(options: Options, root: Path) -> str:
+    if not options.stdin_filename:
+        return "stdin"
+    whole = Path(os.path.abspath(options.stdin_filename))
+    return whole.relative_to(root).as_posix() if root in whole.parents else Path(options.stdin_filename).name
+
+
+def ref(name: str) -> str:
+    """What ``auto`` stands for: what pre-commit, GitLab or GitHub says that this branch is compared with, else the remote's default branch."""
+    if name != "auto":
+        return name
+    environment = os.environ
+    named = environment.get("PRE_COMMIT_FROM_REF") or environment.get("CI_MERGE_REQUEST_DIFF_BASE_SHA")
+    branch = environment.get("GITHUB_BASE_REF") or environment.get("CI_DEFAULT_BRANCH") or "HEAD"
+    return named or f"origin/{branch}"
