@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from hardcode_hunter.model import Consumer, Evaluated, Finding, Source
+from hardcode_hunter.model import Consumer, Evaluated, Finding, Secret, Source
 from hardcode_hunter.plugins import Language
 
 MANAGED = {
@@ -59,6 +59,43 @@ def _running(consumer: Consumer, runners: Mapping[str, tuple[str, str]]) -> Cons
         if runtime == "ecs" and ENVIRONMENT.search(consumer.symbol)
         else consumer
     )
+
+
+def by_functions(
+    secrets: Sequence[Secret], by_code: frozenset[str], sources: Mapping[str, Source], languages: Mapping[str, Language]
+) -> tuple[Secret, ...]:
+    """``secrets`` with the consumers whose functions read the secret themselves, each under its own role, and not the template."""
+
+    def read(secret: Secret) -> Secret:
+        moved = any(o.finding in by_code for f in secret.fields for o in f.origins)
+        rows = [c for consumer in secret.consumers for c in _functions(consumer, sources, languages)]
+        return replace(secret, consumers=tuple(dict.fromkeys(rows))) if moved else secret
+
+    return tuple(map(read, secrets))
+
+
+_VARIABLE = re.compile(r"[/.][Ee]nvironment[/.][Vv]ariables[/.]")
+
+
+def _functions(consumer: Consumer, sources: Mapping[str, Source], languages: Mapping[str, Language]) -> list[Consumer]:
+    source = sources.get(consumer.path)
+    language = languages.get(source.language) if source is not None and _VARIABLE.search(consumer.symbol) else None
+    if source is None or language is None or language.runs_as is None:
+        return [consumer]
+    running = {name: row for name, row in language.runs_as(source).items() if row[0] == "lambda"}
+    shared = consumer.symbol.startswith("Globals/")
+    names = [name for name in running if shared or re.match(re.escape(name) + r"[/.]", consumer.symbol)]
+    made = [
+        replace(
+            consumer,
+            runtime="lambda",
+            role=running[name][1],
+            reads=Evaluated.CALL,
+            symbol=f"{name}: {consumer.symbol}" if shared else consumer.symbol,
+        )
+        for name in names
+    ]
+    return made or [consumer]
 
 
 def _readers(finding: Finding) -> list[tuple[str, int, str]]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from hardcode_hunter import binding, discover, environments, pipeline, planfile
+from hardcode_hunter import binding, consumers, discover, environments, handlers, pipeline, planfile
 from hardcode_hunter import plan as planning
 from hardcode_hunter import rewrite as rewriting
 from hardcode_hunter.config import Settings
@@ -61,6 +61,7 @@ class Preview:
     changes: tuple[Change, ...]
     skips: tuple[Skip, ...]
     unmet: tuple[str, ...] = ()  # distributions that the new code imports and no dependency file could be given
+    by_code: frozenset[str] = frozenset()  # findings in functions' variables that the functions' own code reads from then on
 
 
 # ---------------------------------------------------------------- planning
@@ -92,6 +93,7 @@ def preview(tree: Tree) -> Preview:
     known = {s.finding for s in tree.plan.skips}
     rows = (*tree.plan.skips, *(s for s in found.skips if s.finding not in known))
     secrets = rewriting.as_read(tree.plan.secrets, found.changes, tree.reading.sources)
+    secrets = consumers.by_functions(secrets, found.by_code, tree.reading.sources, pipeline.languages())
     tree.plan = replace(tree.plan, secrets=secrets, skips=tuple(sorted(rows, key=lambda s: (s.path, s.line))))
     return found
 
@@ -228,11 +230,18 @@ def rewrite(tree: Tree, plan: Plan, tiers: frozenset[str] = frozenset({Tier.SAFE
     )
     retriever = load("retrievers", Retriever)[plan.retriever]
     sources = _sources(tree, {r.path for r in rows})
-    placement = rewriting.place(sources, rows)
+    languages = pipeline.languages()
+    found = handlers.find(sources, rows, languages)
+    handled = handlers.NONE
+    if found.handed:
+        sources = _sources(tree, {r.path for r in rows}, frozenset({rewriting.PYTHON}))
+        handled = handlers.handling(found, sources, rows)
+    placement = rewriting.place(sources, (*rows, *handled.replacements))
     context = Rewriting(access=accesses(plan), retriever=retriever, helper_modules=placement.modules, tiers=tiers)
-    changes, skips, unmet = rewriting.rewrite(sources, rows, context, pipeline.languages(), placement.files)
+    changes, skips, unmet = rewriting.rewrite(sources, rows, context, languages, placement.files, handled)
     apart = (s for s in unshared.values() if s.finding not in {a.finding for a in asked})
-    return Preview(changes, (*asked, *apart, *skips), unmet)
+    by_code = handled.by_code - {skip.finding for skip in skips}
+    return Preview(changes, (*asked, *apart, *skips), unmet, by_code)
 
 
 def accesses(plan: Plan) -> dict[tuple[str, str], Access]:
@@ -262,9 +271,9 @@ def _name_in(plan: Plan, secret: Secret, environment: Environment) -> str:
     return plan.secret_name(twin) if twin else environment.secret_name(plan.application, secret.component)
 
 
-def _sources(tree: Tree, touched: set[str]) -> dict[str, Source]:
-    """Every file of the languages that are rewritten: a variable's uses stand in other files than its value."""
-    spoken = {tree.reading.sources[path].language for path in touched if path in tree.reading.sources}
+def _sources(tree: Tree, touched: set[str], further: frozenset[str] = frozenset()) -> dict[str, Source]:
+    """Every file of the languages that are rewritten, and of ``further`` ones: a variable's uses stand in other files than its value."""
+    spoken = {tree.reading.sources[path].language for path in touched if path in tree.reading.sources} | further
     sources = dict(tree.reading.sources)
     walk = discover.Walk(tree.root)
     wanted = tuple(suffix for s in spoken for suffix in pipeline.languages()[s].suffixes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, TypeVar
 
@@ -26,7 +26,8 @@ class Language:
     *every* file of the language below the root, with findings or not (a variable's uses stand in other files than its value), and answers
     with a :class:`Rewrite` for each file that a replacement names or an edit touches. ``passes_on`` tells whether a file in which the
     first pass found nothing can still give a value to a name that other files use. ``runs_as`` maps the symbol of each thing in a file
-    that runs (a function, a task) to its runtime and role, as :class:`~hardcode_hunter.model.Consumer` has them.
+    that runs (a function, a task) to its runtime and role, as :class:`~hardcode_hunter.model.Consumer` has them. ``functions`` are those
+    of all files, and which of the replacements reach a variable of one.
     """
 
     name: str
@@ -39,7 +40,36 @@ class Language:
     rewrite: Callable[[Mapping[str, Source], Sequence[Replacement], Rewriting], Mapping[str, Rewrite]] | None = None
     passes_on: Callable[[str, bytes], bool] | None = None
     runs_as: Callable[[Source], Mapping[str, tuple[str, str]]] | None = None
+    functions: (
+        Callable[[Mapping[str, Source], Sequence[Replacement]], tuple[Sequence[Function], Sequence[Handed]]] | None
+    ) = None
     priority: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function of a template: the code that gets the environment ``variables``.
+
+    ``runtime`` and ``handler`` are as written (``python3.12``, ``app.handler``) and may be empty; ``folder`` is where its code lies in the
+    tree, ``None`` when the template doesn't say. ``inline`` code stands in the template itself.
+    """
+
+    path: str
+    symbol: str
+    runtime: str = ""
+    handler: str = ""
+    folder: str | None = None
+    inline: bool = False
+    variables: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """A credential that a function gets as the whole value of a variable: ``finding`` is the replacement's."""
+
+    finding: str
+    function: Function
+    variable: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +82,8 @@ class Rewriting:
         str, str
     ]  # path of a Python file -> dotted name under which it imports the generated module
     tiers: frozenset[str] = frozenset({"safe"})
+    handlers: Mapping[str, str] = field(default_factory=dict)
+    """Finding in a function's variable -> why the function's code can't read the secret itself; empty when its rewrite is part of the plan"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from hardcode_hunter import handlers
 from hardcode_hunter.languages.python import dependencies, roots, timing
 from hardcode_hunter.model import (
     Change,
@@ -46,21 +47,16 @@ def rewrite(
     rewriting: Rewriting,
     languages: Mapping[str, Language],
     helper_files: Mapping[str, Sequence[str]] | None = None,
+    handled: handlers.Handling = handlers.NONE,
 ) -> tuple[tuple[Change, ...], tuple[Skip, ...], tuple[str, ...]]:
     """Changes, skips, and the distributions that no dependency file of the project could be given.
 
     ``sources`` holds the files of the replacements, all files of languages that rewrite whole trees, the project's dependency files
     (:data:`~hardcode_hunter.languages.python.dependencies.FILES`) and generated modules of an earlier run.
-    ``helper_files`` is :attr:`Placement.files`. Every replacement is in a change or in a skip.
+    ``helper_files`` is :attr:`Placement.files`; ``handled`` the look-ups of functions' variables, which are changed together with their
+    templates or not at all. Every replacement is in a change or in a skip.
     """
-    made: dict[str, Rewrite] = {}
-    for name, rows in _by_language(sources, replacements, languages).items():
-        language = languages.get(name)
-        handlers = [row for row in rows if name == PYTHON and _is_powertools(sources, row.path, rewriting)]
-        others = [row for row in rows if row not in handlers]
-        made |= _rewritten(language, sources, others, rewriting) if others else {}
-        if handlers:
-            made |= _rewritten(language, sources, handlers, replace(rewriting, retriever=_powertools()))
+    made = _together(sources, replacements, rewriting, languages, handled)
     changes = {path: result.change for path, result in made.items() if result.change}
     skips = [skip for result in made.values() for skip in result.skips]
     needing = {path: result.requirements for path, result in made.items() if result.change and result.requirements}
@@ -69,6 +65,40 @@ def rewrite(
     changes |= {change.path: change for change in additions.changes}
     order = sorted(skips, key=lambda s: (s.path, s.line, s.finding))
     return tuple(changes[path] for path in sorted(changes)), tuple(order), additions.unmet
+
+
+def _together(
+    sources: Mapping[str, Source],
+    replacements: Sequence[Replacement],
+    rewriting: Rewriting,
+    languages: Mapping[str, Language],
+    handled: handlers.Handling,
+) -> Mapping[str, Rewrite]:
+    """What the languages make of it, when a function's code and its template go together."""
+    while True:
+        context = replace(rewriting, handlers=handled.why)
+        made = _made(sources, (*replacements, *handled.replacements), context, languages)
+        failed = handlers.failed(made, handled)
+        if not failed:
+            return handlers.joined(made)
+        handled = handled.without(failed)
+
+
+def _made(
+    sources: Mapping[str, Source],
+    replacements: Sequence[Replacement],
+    rewriting: Rewriting,
+    languages: Mapping[str, Language],
+) -> Mapping[str, Rewrite]:
+    made: dict[str, Rewrite] = {}
+    for name, rows in _by_language(sources, replacements, languages).items():
+        language = languages.get(name)
+        handlers = [row for row in rows if name == PYTHON and _is_powertools(sources, row.path, rewriting)]
+        others = [row for row in rows if row not in handlers]
+        made |= _rewritten(language, sources, others, rewriting) if others else {}
+        if handlers:
+            made |= _rewritten(language, sources, handlers, replace(rewriting, retriever=_powertools()))
+    return made
 
 
 def _by_language(

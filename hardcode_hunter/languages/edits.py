@@ -71,6 +71,8 @@ class File:
     roots: list[Node]
     json: bool
     parents: dict[int, tuple[Mapping | Sequence, int]] = field(default_factory=dict)
+    named: dict[tuple[int, str], int] = field(default_factory=dict)
+    """Keys that pairs get by a plan: the mapping's identity and the new key, and which pair gets it"""
 
     def __post_init__(self) -> None:
         todo = list(self.roots)
@@ -207,7 +209,8 @@ class _Assembly:
         if present is None:
             entry = (("str", first.key), ("seq", new))
             self.changes.pairs[id(first.holder)].append((first.anchor, entry))
-            at, text = _new_pair(self.file, first.holder, first.anchor, entry)
+            gone = first.anchor in self.changes.drops.get(id(first.holder), set())
+            at, text = _new_pair(self.file, first.holder, first.anchor, entry, gone)
         elif isinstance(present, Sequence) and present.tag == "seq" and present.items:
             self.changes.items[id(present)] += new
             at, text = _more_items(self.file, present, new)
@@ -216,8 +219,8 @@ class _Assembly:
         self.edits.append(Edit(Span(at, at), text, tier, finding))
 
 
-def _new_pair(file: File, holder: Mapping, anchor: int, entry: Any) -> tuple[int, bytes]:
-    """Where a pair goes that follows another one, and its text."""
+def _new_pair(file: File, holder: Mapping, anchor: int, entry: Any, gone: bool) -> tuple[int, bytes]:
+    """Where a pair goes that follows another one, which may be ``gone`` then, and its text."""
     bounds = _bounds(holder)
     start, end = bounds[anchor]
     eol, margin = eol_of(file.data), indent_of(file.data, start)
@@ -232,7 +235,7 @@ def _new_pair(file: File, holder: Mapping, anchor: int, entry: Any) -> tuple[int
     )
     alone = not file.data[max(file.data.rfind(b"\n", 0, start), 0) : start].strip()
     between = b"," + (eol + margin if alone else b" ")
-    return (end, between + text) if anchor > 0 else (start, text + between)
+    return (start, text + between) if gone and anchor == 0 else (end, between + text)
 
 
 def _more_items(file: File, present: Sequence, new: list[Any]) -> tuple[int, bytes]:

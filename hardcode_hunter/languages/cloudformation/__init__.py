@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from hardcode_hunter.model import Extraction, Replacement, Rewrite, Source
-from hardcode_hunter.plugins import Hits, Language, Rewriting
+from hardcode_hunter.plugins import Function, Handed, Hits, Language, Rewriting
 
 _TEMPLATE = re.compile(rb"\bAWSTemplateFormatVersion\b|\bAWS::Serverless-2016-10-31\b")
 _RESOURCES = re.compile(rb"""(?:^|[{,]|\xef\xbb\xbf)[ \t\r\n]*["']?Resources["']?[ \t]*:""", re.M)
@@ -61,6 +61,15 @@ def runs_as(source: Source) -> Mapping[str, tuple[str, str]]:
     return all_that_run(source)
 
 
+def functions(
+    sources: Mapping[str, Source], replacements: Sequence[Replacement]
+) -> tuple[Sequence[Function], Sequence[Handed]]:
+    """All functions of the templates, and which replacements reach a variable of one."""
+    from hardcode_hunter.languages.cloudformation.lambdas import functions as all_functions
+
+    return all_functions(sources, replacements)
+
+
 CLOUDFORMATION = Language(
     name="cloudformation",
     title="CloudFormation",
@@ -70,5 +79,6 @@ CLOUDFORMATION = Language(
     rewrite=rewrite,
     passes_on=passes_on,
     runs_as=runs_as,
+    functions=functions,
     priority=20,
 )

@@ -57,25 +57,17 @@ def _has_execution_role(root: Mapping, spot: Spot) -> bool:
     return any(isinstance(each, Mapping) and each.get("ExecutionRoleArn") is not None for each in (properties, inner))
 
 
-def _value_from(file: File, holder: Mapping, root: Mapping, said: Reference) -> tuple[Any, list[Action]]:
+def _value_from(file: File, holder: Mapping, root: Mapping, said: Reference) -> tuple[Any, list[Add]]:
     """The ARN of the secret's field, and the parameter that it needs."""
     if said.home is Home.PARAMETER_STORE:
         return _substituted(file, holder, said.name, said.environments), [*said.parameters()]
     suffix = f":{said.key}::" if said.key else ""
     if said.name.startswith("arn:"):
         return ("str", said.name + suffix), []
-    parameter = f"SecretArn{said.logical_id}"
-    parameters = root.get("Parameters")
-    known = isinstance(parameters, Mapping) and parameters.get(parameter) is not None
-    body = (
-        "map",
-        [(("str", "Type"), ("str", "String")), (("str", "Description"), ("str", f"ARN of the secret {said.secret}"))],
-    )
-    added: list[Action] = [] if known else [Add("Parameters", parameter, body)]
+    value, added = said.arn(root, file.json or holder.flow)
     if not suffix:
-        return (
-            ("map", [(("str", "Ref"), ("str", parameter))]) if file.json or holder.flow else ("!Ref", parameter)
-        ), added
+        return value, added
+    parameter = f"SecretArn{said.logical_id}"
     return _substituted(file, holder, f"${{{parameter}}}{suffix}", ("yes",)), added
 
 

@@ -235,7 +235,7 @@ class Template:
                     name.start,
                     place.resource,
                     place.scope,
-                    place.dotted,
+                    f"{place.dotted}.{name.value}",
                     script=place.script,
                     note=place.note,
                     extent_end=name.end,

@@ -6,7 +6,7 @@ primary identifiers, at most 60 references in a template) and "Resources that su
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hardcode_hunter.languages.cloudformation import schema, stacks
 from hardcode_hunter.languages.units import Hurdle
@@ -51,6 +51,9 @@ def hurdle(spot: Spot, home: Home = Home.SECRETS_MANAGER) -> Hurdle | None:
     """What stands in the way of a reference at ``spot``; ``None`` when it is safe there."""
     if spot.section in _SECTIONS:
         return Hurdle(*_SECTIONS[spot.section])
+    if spot.section == "Globals" and spot.dotted.startswith("Function."):  # AWS SAM puts it into each function
+        shared = replace(spot, section="Resources", resource="AWS::Serverless::Function", attribute="Properties")
+        return hurdle(replace(shared, dotted=spot.dotted.removeprefix("Function.")), home)
     if spot.section != "Resources" or spot.attribute != "Properties":
         if spot.attribute == "Metadata":
             return Hurdle(*_SECTIONS["Metadata"])

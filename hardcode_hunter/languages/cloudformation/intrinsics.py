@@ -141,8 +141,18 @@ def _sub(template: Template, call: Call, place: Place) -> None:
     bound = frozenset(k.value for k, _ in variables.pairs if isinstance(k, Scalar)) if variables else frozenset()
     for name in sub_names(text.value):
         if name not in bound and name in template.parameters:
-            template.refer(place, f"{template.path}#Parameters/{name}", text.start, text.end)
+            said = within_url(place) if re.search(_LOGIN % re.escape(name), text.value) else place
+            template.refer(said, f"{template.path}#Parameters/{name}", text.start, text.end)
     template.scalar(replace_value(text, sub_text(text.value)), place)
+
+
+_OPEN = re.compile(r"://[^\s/@]*:\Z")
+_LOGIN = r"://[^\s/@]*:\$\{\s*%s\s*\}@"
+
+
+def within_url(place: Place) -> Place:
+    """The place of a URL's password in the URL that stands at ``place``."""
+    return place._replace(dotted=f"{place.dotted}.password", name="password")
 
 
 def replace_value(node: Scalar, value: str) -> Scalar:
@@ -180,12 +190,19 @@ def _join(template: Template, call: Call, place: Place) -> None:
         if literal and not place.script:
             words.append(part.value if isinstance(part, Scalar) else "")
         else:
-            template.value(part, below._replace(keys=(*below.keys, str(number))))
+            after = parts.items[number + 1] if number + 1 < len(parts.items) else None
+            password = _OPEN.search(delimiter.value.join([*words, ""])) and _value(after).startswith("@")
+            said = within_url(below) if password else below
+            template.value(part, said._replace(keys=(*below.keys, str(number))))
             words.append("\0")
     text = delimiter.value.join(words)
     if text.strip("\0" + delimiter.value) and not place.script:
         kind = LiteralType.TEMPLATE if "\0" in text else LiteralType.STR
         template.add(call.node.outer, call.node.end, text, place, kind, note="Fn::Join")
+
+
+def _value(node: Node | None) -> str:
+    return node.value if isinstance(node, Scalar) else ""
 
 
 def _find_in_map(template: Template, call: Call, place: Place) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from hardcode_hunter import shapes
-from hardcode_hunter.languages.cloudformation import containers
+from hardcode_hunter.languages.cloudformation import containers, lambdas
 from hardcode_hunter.languages.cloudformation.hurdles import MANAGED, Spot, hurdle
 from hardcode_hunter.languages.cloudformation.intrinsics import HOLE
 from hardcode_hunter.languages.cloudformation.references import Reference
@@ -18,11 +18,20 @@ from hardcode_hunter.languages.writing import quoted
 from hardcode_hunter.model import Candidate, Home, LiteralType, Replacement, Shape, Span, Tier
 
 _FETCHED = re.compile(r"\{\{resolve:secretsmanager:([^{}]+?):SecretString(?::([^{}:]+))?\}\}")
+UNQUOTED = Hurdle(
+    "unquoted",
+    "CloudFormation puts the value into the text as it is: a rotated password with / @ : or % in it breaks the URL",
+    Tier.REVIEW,
+)
+_LOGIN = r"://[^\s/@]*:\$\{[ \t]*%s[ \t]*\}@"
 Outcome = tuple[list[Action], Hurdle | None]
 
 
-def literal(file: File, root: Mapping, candidate: Candidate, row: Replacement, said: Reference) -> Outcome:
-    """The literal of ``candidate`` becomes the reference."""
+def literal(
+    file: File, root: Mapping, candidate: Candidate, row: Replacement, said: Reference, unread: str | None = None
+) -> Outcome:
+    """The literal of ``candidate`` becomes the reference. ``unread`` says why a function's code can't read the secret itself; empty when it
+    will."""
     found = _node_at(root, candidate.span)
     if found is None:
         return _embedded(file, root, candidate, said)
@@ -32,10 +41,10 @@ def literal(file: File, root: Mapping, candidate: Candidate, row: Replacement, s
     if said.home is Home.MANAGED:
         return _managed(file, node, spot)
     whole = row.shape is Shape.WHOLE and candidate.literal is not LiteralType.TEMPLATE and not row.part
-    container = containers.variable(file, root, node, spot, said) if whole else None
+    container = _variable(file, root, node, spot, said, unread) if whole else None
     if container is not None:
         return container
-    why = hurdle(spot, said.home)
+    why = _told(hurdle(spot, said.home), unread)
     if why is not None and why.tier is None:
         return [], why
     if not isinstance(node, Scalar):
@@ -53,6 +62,20 @@ def literal(file: File, root: Mapping, candidate: Candidate, row: Replacement, s
     if row.shape is not Shape.WHOLE or candidate.literal is LiteralType.TEMPLATE or row.part:
         return _part(file, node, row, said, why)
     return [_whole(file, node, said), *said.parameters()], why
+
+
+def _variable(file: File, root: Mapping, node: Node, spot: Spot, said: Reference, unread: str | None) -> Outcome | None:
+    """What happens to a variable of a function or container whose whole value is ``node``; ``None`` when it is none of these."""
+    if unread == "" and lambdas.variable_of(spot):
+        return lambdas.variable(file, root, node, spot, said)
+    return containers.variable(file, root, node, spot, said)
+
+
+def _told(why: Hurdle | None, unread: str | None) -> Hurdle | None:
+    """The hurdle, with the reason why the function's code is not rewritten."""
+    if why is None or why.code != "needs-code" or not unread:
+        return why
+    return Hurdle(why.code, f"{why.why} ({unread})", why.tier)
 
 
 def _node_at(root: Mapping, span: Span) -> tuple[Node, Spot] | None:
@@ -206,13 +229,8 @@ def _part(file: File, node: Scalar, row: Replacement, said: Reference, why: Hurd
     text = node.value[: parts[0].start] + said.text + node.value[parts[0].end :]
     if said.environments and not sub:
         return [], Hurdle("template", "the text would need Fn::Sub to name the environment: write it by hand")
-    review = Hurdle(
-        "unquoted",
-        "CloudFormation puts the value into the text as it is: a rotated password with / @ : or % in it breaks the URL",
-        Tier.REVIEW,
-    )
     put = Put(node, quoted(text, node.style, file.json), (node.tag, text), Span(node.start, node.end))
-    return [put, *said.parameters()], why or review
+    return [put, *said.parameters()], why or UNQUOTED
 
 
 def _is_sub_argument(file: File, node: Node) -> bool:
@@ -229,7 +247,7 @@ def _is_sub_argument(file: File, node: Node) -> bool:
 # ---------------------------------------------------------------- a use of a parameter
 
 
-def use(file: File, root: Mapping, used: Use, parameter: str, said: Reference) -> Outcome:
+def use(file: File, root: Mapping, used: Use, parameter: str, said: Reference, unread: str | None = None) -> Outcome:
     """The use becomes the reference."""
     if said.home is Home.ROLE:
         return [], Hurdle(
@@ -243,14 +261,16 @@ def use(file: File, root: Mapping, used: Use, parameter: str, said: Reference) -
     if said.home is Home.MANAGED:
         return _managed(file, used.whole, used.spot)
     whole = used.text is None or used.text.value.strip() == f"${{{parameter}}}"
-    container = containers.variable(file, root, used.whole, used.spot, said) if whole else None
+    container = _variable(file, root, used.whole, used.spot, said, unread) if whole else None
     if container is not None:
         return container
-    why = hurdle(used.spot, said.home)
+    why = _told(hurdle(used.spot, said.home), unread)
     if why is not None and why.tier is None:
         return [], why
     if used.text is None:
-        return [_whole(file, used.whole, said), *said.parameters()], why
+        return [_whole(file, used.whole, said), *said.parameters()], why or (UNQUOTED if used.in_url else None)
+    if re.search(_LOGIN % re.escape(parameter), used.text.value):
+        why = why or UNQUOTED
     return _hole(file, used, parameter, said, why)
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from hardcode_hunter.languages.edits import Add
+from hardcode_hunter.languages.nodes import Mapping as Tree
 from hardcode_hunter.languages.units import Hurdle
 from hardcode_hunter.model import Access, Home
 
@@ -36,6 +38,20 @@ class Reference:
     def logical_id(self) -> str:
         """The secret's name as a part of a logical id: ``orders-db`` → ``OrdersDb``."""
         return "".join(word[:1].upper() + word[1:] for word in re.split(r"[^A-Za-z0-9]+", self.secret))
+
+    def arn(self, root: Tree, json: bool) -> tuple[Any, list[Add]]:
+        """The secret's ARN as a value, and the parameter that it needs: a template of another stack doesn't know it."""
+        if self.name.startswith("arn:"):
+            return ("str", self.name), []
+        name = f"SecretArn{self.logical_id}"
+        parameters = root.get("Parameters")
+        known = isinstance(parameters, Tree) and parameters.get(name) is not None
+        rows = [
+            (("str", "Type"), ("str", "String")),
+            (("str", "Description"), ("str", f"ARN of the secret {self.secret}")),
+        ]
+        value = ("map", [(("str", "Ref"), ("str", name))]) if json else ("!Ref", name)
+        return value, [] if known else [Add("Parameters", name, ("map", rows))]
 
     def parameters(self) -> list[Add]:
         """The parameter that the reference needs, once per template."""

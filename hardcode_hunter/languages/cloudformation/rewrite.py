@@ -84,6 +84,10 @@ class Tree:
         candidate = self._candidates[row.path].get((row.symbol, row.ordinal))
         return candidate if candidate and candidate.span == row.span else None
 
+    def unread(self, row: Replacement) -> str | None:
+        """Why the code of the function whose variable it is can't read the secret; ``None`` when it is no function's."""
+        return self.rewriting.handlers.get(row.finding)
+
     def access(self, row: Replacement) -> Access | None:
         return self.rewriting.access.get((row.secret, row.key))
 
@@ -122,6 +126,13 @@ def _units(tree: Tree, replacements: Several[Replacement]) -> list[Planned]:
             unit.replacements.append(row)
             if len(unit.replacements) == 1:
                 units.append(unit)
+        elif tree.unread(row) == "":
+            # two variables of one function that name one secret become one
+            key = (row.path, "/".join(parts[:2]), row.secret)
+            unit = shared.setdefault(key, Unit([]))
+            unit.replacements.append(row)
+            if len(unit.replacements) == 1:
+                units.append(unit)
         else:
             units.append(Unit([row]))
     return units
@@ -148,7 +159,8 @@ def _plan(tree: Tree, unit: Planned) -> None:
     if len(known) < len(unit.replacements):
         unit.fail(Hurdle("no-secret", "the plan names no secret for it"))
         return
-    if len({(a.secret, a.key, a.form, a.home) for a in known}) > 1:
+    alone = first.position is Position.PARAMETER_DEFAULT and first.symbol.startswith("Parameters/")
+    if alone and len({(a.secret, a.key, a.form, a.home) for a in known}) > 1:
         unit.fail(
             Hurdle("environments", "its values belong to different secrets, and one template can name only one of them")
         )
@@ -156,16 +168,22 @@ def _plan(tree: Tree, unit: Planned) -> None:
     said = reference(known[0])
     if isinstance(said, Hurdle):
         unit.fail(said)
-    elif first.position is Position.PARAMETER_DEFAULT and first.symbol.startswith("Parameters/"):
+    elif alone:
         _plan_parameter(tree, unit, said)
     else:
-        candidate = tree.candidate(first)
-        file, root = tree.file(first.path), tree.root(first.path)
-        if file is None or root is None or candidate is None:
-            unit.fail(Hurdle("unparsable", "the file holds several documents: split them"))
-            return
-        result = places.literal(file, root, candidate, first, said)
-        _take(unit, first.path, result)
+        for row, access in zip(unit.replacements, known, strict=True):
+            _plan_literal(tree, unit, row, access)
+
+
+def _plan_literal(tree: Tree, unit: Planned, row: Replacement, access: Access) -> None:
+    candidate, said = tree.candidate(row), reference(access)
+    file, root = tree.file(row.path), tree.root(row.path)
+    if file is None or root is None or candidate is None:
+        unit.fail(Hurdle("unparsable", "the file holds several documents: split them"))
+    elif isinstance(said, Hurdle):
+        unit.fail(said)
+    else:
+        _take(unit, row.path, places.literal(file, root, candidate, row, said, tree.unread(row)))
 
 
 def _take(unit: Planned, path: str, result: tuple[list[Action], Hurdle | None]) -> None:
@@ -221,7 +239,8 @@ def _remove(tree: Tree, unit: Planned, path: str, parameter: str, said: Referenc
         unit.fail(Hurdle("other-value", f"{path} has another default for {parameter}, and no plan for it"))
         return
     for use in uses.uses(root, parameter):
-        _take(unit, path, places.use(file, root, use, parameter, said))
+        unread = tree.unread(unit.replacements[0])
+        _take(unit, path, places.use(file, root, use, parameter, said, unread))
     unit.actions.append((path, Drop(section, index)))
     unit.actions += [(path, Drop(m.holder, m.index)) for m in uses.mentions(root, parameter)]
 

@@ -22,6 +22,7 @@ class Use:
     whole: Scalar | Mapping | Sequence
     text: Scalar | None = None
     blocked: str = ""  # a function whose argument must stay what it is: "Fn::ImportValue"
+    in_url: bool = False  # a member of a Fn::Join that makes a URL with a password
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +108,7 @@ def _call(call: Call, spot: Spot, parameter: str, found: list[Use], blocked: str
         if isinstance(call.argument, Scalar) and call.argument.value == parameter:
             found.append(Use(spot, call.node, blocked=blocked))
         return
+    start = len(found)
     below = replace(spot, base64=spot.base64 or call.name == "Base64")
     inner = blocked or (
         f"Fn::{call.name}"
@@ -127,6 +129,13 @@ def _call(call: Call, spot: Spot, parameter: str, found: list[Use], blocked: str
             _walk_values(argument, below, parameter, found, inner)
         else:
             _walk(argument, below, parameter, found, inner)
+    if call.name == "Join" and any(isinstance(part, Scalar) and "://" in part.value for part in _members(call)):
+        found[start:] = [replace(use, in_url=True) for use in found[start:]]
+
+
+def _members(call: Call) -> list[Node]:
+    parts = call.arguments()[1] if len(call.arguments()) == 2 else None
+    return parts.items if isinstance(parts, Sequence) else []
 
 
 def _walk_values(node: Node, spot: Spot, parameter: str, found: list[Use], blocked: str) -> None:

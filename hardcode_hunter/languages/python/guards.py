@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import libcst as cst
 
+from hardcode_hunter.languages.python.environment import NOTE
 from hardcode_hunter.languages.python.imports import dotted
 from hardcode_hunter.languages.python.reasons import Unchanged
 from hardcode_hunter.languages.python.tree import Place
@@ -14,7 +15,7 @@ _GROUPING = (cst.Tuple, cst.List, cst.Set, cst.Element)
 
 def check(place: Place, row: Replacement) -> None:
     """Raises :class:`Unchanged` where the kind of place forbids every rewrite."""
-    if not literal(place.node):
+    if not literal(place.node) and row.note != NOTE:
         raise Unchanged("moved")
     if isinstance(place.parent, cst.Expr):
         raise Unchanged("not-code")

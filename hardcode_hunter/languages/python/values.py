@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from urllib.parse import quote
 
 from hardcode_hunter import shapes
+from hardcode_hunter.languages.python import environment
 from hardcode_hunter.languages.python.operations import Swap
 from hardcode_hunter.languages.python.reasons import Unchanged
 from hardcode_hunter.languages.python.strings import HOLE
@@ -22,6 +23,7 @@ from hardcode_hunter.model import Shape
 HOSTILE = "p%41@:/?#[1]{2}'3\"4\\5 $6;&+=,7|<8>~^`é€"
 """A password that a rotation could set, with every character that means something to a URL, libpq, ODBC, % or str.format."""
 MARKER = "m0rk3r"
+ENVIRON = "what the environment holds"
 _PLAIN_ROLES: Mapping[str, str] = {"host": "db.example", "port": "5433"}  # hostile values make no sense there
 
 Value = str | bytes | int
@@ -150,6 +152,8 @@ def _evaluate(node: ast.expr, reads: Reads) -> Value:
         return read
     if isinstance(node, ast.Constant) and isinstance(node.value, (str, bytes, int)):
         return node.value
+    if isinstance(node, (ast.Subscript, ast.Call)) and environment.LOOK_UP.search(ast.unparse(node)):
+        return ENVIRON  # whatever the variable holds: a text
     if isinstance(node, ast.JoinedStr):
         return "".join(_joined(part, reads) for part in node.values)
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):

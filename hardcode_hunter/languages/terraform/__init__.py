@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from hardcode_hunter.model import Extraction, Replacement, Rewrite, Source
-from hardcode_hunter.plugins import Hits, Language, Rewriting
+from hardcode_hunter.plugins import Function, Handed, Hits, Language, Rewriting
 
 
 def candidates(source: Source, hits: Hits = None) -> Extraction:
@@ -40,6 +40,15 @@ def runs_as(source: Source) -> Mapping[str, tuple[str, str]]:
     return all_that_run(source)
 
 
+def functions(
+    sources: Mapping[str, Source], replacements: Sequence[Replacement]
+) -> tuple[Sequence[Function], Sequence[Handed]]:
+    """All functions of the tree, and which replacements reach a variable of one."""
+    from hardcode_hunter.languages.terraform.lambdas import functions as all_functions
+
+    return all_functions(sources, replacements)
+
+
 TERRAFORM = Language(
     name="terraform",
     title="Terraform",
@@ -48,5 +57,6 @@ TERRAFORM = Language(
     rewrite=rewrite,
     passes_on=passes_on,
     runs_as=runs_as,
+    functions=functions,
     priority=30,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from tree_sitter import Node
@@ -43,6 +44,8 @@ CARRIED: dict[str, tuple[int, ...]] = {
     **dict.fromkeys(("split", "join", "templatefile"), (1,)),
     "lookup": (2,),
 }
+_OPEN = re.compile(r"://[^\s/@]*:\Z")
+"""A text that a URL's password follows."""
 SCRIPTS = frozenset(
     [
         "user_data",
@@ -256,13 +259,16 @@ class Expressions:
         return document or (place.name in SCRIPTS and len(self.gather.found) > before)
 
     def _template(self, node: Node, place: Place) -> None:
-        words = []
-        for child in node.children:
+        words: list[str] = []
+        for number, child in enumerate(node.children):
             if child.type == "template_literal":
                 words.append(syntax.unescape(syntax.text(child, self.data)))
             elif child.type not in ("quoted_template_start", "quoted_template_end"):
+                after = node.children[number + 1 : number + 2]
+                password = _OPEN.search("".join(words)) and after and syntax.text(after[0], self.data)[:1] == "@"
                 words.append("\0")
-                self._parts(child, place._replace(keys=(*place.keys, "${}")))
+                keys = (*place.keys, "${}", "password") if password else (*place.keys, "${}")
+                self._parts(child, place._replace(keys=keys))
         value = "".join(words)
         if value.strip("\0") and not self._looked_into(node, value, place):
             self._add(node.start_byte, node.end_byte, value, place, LiteralType.TEMPLATE)

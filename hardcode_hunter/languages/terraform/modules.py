@@ -49,6 +49,9 @@ class Modules:
         self._documents: dict[tuple[str, int], edits.File | None] = {}
         self._planned: dict[tuple[str, str, str], dict[str, dict[str, str]]] = defaultdict(dict)
 
+        self.named: dict[tuple[str, str, str], int] = {}
+        """Variables that functions get by a plan: path, function and name, and where the pair stands that becomes it"""
+
     def document(self, path: str, first: int, last: int) -> edits.File | None:
         """The JSON document in those bytes of a file, parsed once, so that several changes of it meet in one tree; ``None`` if it is none."""
         if (path, first) not in self._documents:

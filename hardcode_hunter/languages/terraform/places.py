@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from hardcode_hunter import shapes
-from hardcode_hunter.languages.terraform import containers, syntax
+from hardcode_hunter.languages.terraform import containers, lambdas, syntax
 from hardcode_hunter.languages.terraform.actions import Append, Planned, Put
 from hardcode_hunter.languages.terraform.hurdles import hurdle
 from hardcode_hunter.languages.terraform.leaving import leave
@@ -17,9 +18,31 @@ from hardcode_hunter.languages.terraform.uses import Spot, Use, spot_at
 from hardcode_hunter.languages.units import Hurdle
 from hardcode_hunter.model import Access, Candidate, Home, LiteralType, Replacement, Shape, Span, Tier
 
+_UNQUOTED = Hurdle(
+    "unquoted",
+    "the value is put into the text as it is: a rotated password with a blank, quote, @ or semicolon breaks it",
+    Tier.REVIEW,
+)
+_OPEN = re.compile(rb"://[^\s/@\"]*:\$\{[ \t]*\Z")
+_PLAIN = re.compile(r"[A-Za-z0-9_.~-]*")
+"""What a URL spells as it is (RFC 3986, unreserved characters)."""
 
-def literal(modules: Modules, unit: Planned, candidate: Candidate, access: Access) -> None:
-    """The literal of ``candidate`` becomes the data source's value; a static key goes."""
+
+def _quoted(expression: str) -> str:
+    """``urlencode`` writes a blank as ``+``, which a URL's userinfo keeps."""
+    return f'replace(urlencode({expression}), "+", "%20")'
+
+
+def literal(
+    modules: Modules,
+    unit: Planned,
+    candidate: Candidate,
+    row: Replacement,
+    access: Access,
+    unread: str | None = None,
+) -> None:
+    """The literal of ``candidate`` becomes the data source's value; a static key goes. ``unread`` says why a function's code can't read the
+    secret itself; empty when it will."""
     path, data = candidate.path, modules.data(candidate.path)
     found = spot_at(modules.root(path), data, candidate.span.start, candidate.span.end)
     if found is None:
@@ -33,8 +56,10 @@ def literal(modules: Modules, unit: Planned, candidate: Candidate, access: Acces
     if access.home is Home.ROLE:
         leave(modules, unit, path, spot, candidate.span, access)
         return
-    row = unit.replacements[0]
     whole = row.shape is Shape.WHOLE and not row.part and access.home is not Home.MANAGED
+    if whole and unread == "" and lambdas.is_variable(spot):
+        _function(modules, unit, path, spot, candidate.span, access)
+        return
     if whole and containers.is_variable(spot) and _container(modules, unit, path, spot, candidate.span, access):
         return
     if candidate.literal is LiteralType.TEXT or spot.text == "heredoc" or "embedded" in candidate.note:
@@ -55,7 +80,7 @@ def literal(modules: Modules, unit: Planned, candidate: Candidate, access: Acces
         leave(modules, unit, path, spot, candidate.span, access)
         return
     to = route(modules, path, spot)
-    said = _read(modules, unit, syntax.directory(path), access, to)
+    said = _read(modules, unit, syntax.directory(path), access, to, unread)
     if said is None:
         return
     if row.shape is not Shape.WHOLE or candidate.literal is LiteralType.TEMPLATE:
@@ -65,10 +90,20 @@ def literal(modules: Modules, unit: Planned, candidate: Candidate, access: Acces
     _declare(unit, path, said)
 
 
-def _read(modules: Modules, unit: Planned, folder: str, access: Access, to: Route) -> Reading | None:
+def _function(modules: Modules, unit: Planned, path: str, spot: Spot, span: Span, access: Access) -> None:
+    """A function's variable, whose code reads the secret itself."""
+    said = lambdas.pass_arn(modules, unit, path, spot, (span.start, span.end), access, route(modules, path, spot))
+    if said is not None:
+        _declare(unit, path, said)
+
+
+def _read(
+    modules: Modules, unit: Planned, folder: str, access: Access, to: Route, unread: str | None = None
+) -> Reading | None:
     """How the value is read for all that it reaches; what stands in the way is met."""
     for found in (*to.hurdles, several_providers(to)):
-        unit.meet(found)
+        told = found is not None and found.code == "needs-code" and bool(unread)
+        unit.meet(replace(found, why=f"{found.why} ({unread})") if told and found else found)
     said = reading(modules, folder, access, to)
     if isinstance(said, Hurdle):
         unit.fail(said)
@@ -108,32 +143,48 @@ def _part(unit: Planned, path: str, data: bytes, candidate: Candidate, row: Repl
         return
     part, expression = parts[0], said.expression
     if row.shape is Shape.URL:
-        expression = f'replace(urlencode({expression}), "+", "%20")'  # urlencode writes a blank as "+", which a URL's userinfo keeps
+        expression = _quoted(expression)
     elif row.shape is not Shape.BEARER:
-        unit.meet(
-            Hurdle(
-                "unquoted",
-                "the value is put into the text as it is: a rotated password with a blank, quote or semicolon breaks it",
-                Tier.REVIEW,
-            )
-        )
+        unit.meet(_UNQUOTED)
     start = candidate.span.start + 1 + len(raw[: part.start].encode())
     unit.actions.append((path, Put(start, start + len(raw[part.start : part.end].encode()), f"${{{expression}}}")))
 
 
-def replace_uses(modules: Modules, unit: Planned, folder: str, used: Sequence[Use], access: Access) -> None:
-    """Each use of a variable becomes the expression."""
+def replace_uses(
+    modules: Modules,
+    unit: Planned,
+    folder: str,
+    used: Sequence[Use],
+    access: Access,
+    values: Sequence[str],
+    unread: str | None = None,
+) -> None:
+    """Each use of a variable becomes the expression. ``values`` are those that it was given: the password of a URL is quoted when none of
+    them says anything else then."""
+    handed = [u for u in used if unread == "" and lambdas.is_variable(u.spot)]
+    for u in handed:
+        _function(modules, unit, u.path, u.spot, Span(u.start, u.end), access)
     left = [
         u
         for u in used
-        if not (
+        if u not in handed
+        and not (
             containers.is_variable(u.spot) and _container(modules, unit, u.path, u.spot, Span(u.start, u.end), access)
         )
     ]
-    said = _read(modules, unit, folder, access, joined(route(modules, u.path, u.spot) for u in left)) if left else None
+    to = joined(route(modules, u.path, u.spot) for u in left)
+    said = _read(modules, unit, folder, access, to, unread) if left else None
     if said is None:
         return
-    unit.actions += [(use.path, Put(use.start, use.end, said.expression)) for use in left]
+    for use in left:
+        before, after = modules.data(use.path)[: use.start], modules.data(use.path)[use.end : use.end + 2]
+        if use.spot.text and _OPEN.search(before[-400:]) and after == b"}@" and said.expression:
+            plain = all(_PLAIN.fullmatch(value) for value in values)
+            unit.meet(None if plain else _UNQUOTED)
+            expression = _quoted(said.expression) if plain else said.expression
+            unit.actions.append((use.path, Put(use.start, use.end, expression)))
+        else:
+            unit.actions.append((use.path, Put(use.start, use.end, said.expression)))
     _declare(unit, min(u.path for u in left), said)
 
 

@@ -60,6 +60,13 @@ class _Planner:
                     shared[variable] = Unit([])
                     units.append(shared[variable])
                 shared[variable].replacements.append(row)
+            elif self.rewriting.handlers.get(row.finding) == "":
+                # two variables of one function that name one secret become one
+                function = f"{row.path}#{'.'.join(row.symbol.split('.')[:3])}#{row.secret}"
+                if function not in shared:
+                    shared[function] = Unit([])
+                    units.append(shared[function])
+                shared[function].replacements.append(row)
             else:
                 units.append(Unit([row]))
         return units
@@ -85,7 +92,7 @@ class _Planner:
         known = [a for a in map(self.access, unit.replacements) if a is not None]
         if len(known) < len(unit.replacements):
             unit.fail(Hurdle("no-secret", "the plan names no secret for it"))
-        elif len({(a.secret, a.key, a.form, a.home) for a in known}) > 1:
+        elif self._is_variable(unit, found) and len({(a.secret, a.key, a.form, a.home) for a in known}) > 1:
             unit.fail(
                 Hurdle(
                     "environments",
@@ -93,13 +100,20 @@ class _Planner:
                 )
             )
         else:
-            self._plan(unit, found[0], known[0])
+            self._plan(unit, found, known)
 
-    def _plan(self, unit: Planned, candidate: Candidate, access: Access) -> None:
-        if unit.replacements[0].position is Position.PARAMETER_DEFAULT and candidate.defines:
-            variables.variable(self.modules, unit, candidate, access)
-        else:
-            places.literal(self.modules, unit, candidate, access)
+    @staticmethod
+    def _is_variable(unit: Planned, candidates: Sequence[Candidate]) -> bool:
+        return unit.replacements[0].position is Position.PARAMETER_DEFAULT and bool(candidates[0].defines)
+
+    def _plan(self, unit: Planned, candidates: Sequence[Candidate], known: Sequence[Access]) -> None:
+        handlers = self.rewriting.handlers
+        if self._is_variable(unit, candidates):
+            unread = handlers.get(unit.replacements[0].finding)
+            variables.variable(self.modules, unit, candidates, known[0], unread)
+            return
+        for candidate, row, access in zip(candidates, unit.replacements, known, strict=True):
+            places.literal(self.modules, unit, candidate, row, access, handlers.get(row.finding))
 
 
 # ---------------------------------------------------------------- files

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hardcode_hunter.languages.terraform import syntax
 from hardcode_hunter.languages.terraform.modules import Modules, identifier
@@ -72,13 +72,29 @@ def value_from(modules: Modules, folder: str, access: Access, to: Route) -> Read
         return Reading(plain + suffix, "", True)
     if access.home is Home.PARAMETER_STORE:
         return Hurdle("environments", "the parameter has another name in each environment: write valueFrom by hand")
+    read = _arn(modules, folder, access, to, value, variable)
+    return replace(read, expression=f"${{{read.expression}}}{suffix}")
+
+
+def arn(modules: Modules, folder: str, access: Access, to: Route) -> Reading | Hurdle:
+    """The expression for the secret's ARN."""
+    named = _named(modules, folder, access)
+    if isinstance(named, Hurdle):
+        return named
+    value, variable = named
+    if value.startswith('"arn:'):
+        return Reading(value, "", True)
+    return _arn(modules, folder, access, to, value, variable)
+
+
+def _arn(modules: Modules, folder: str, access: Access, to: Route, value: str, variable: str) -> Reading:
     provider = next(iter(to.providers)) if len(to.providers) == 1 else ""
     name, exists = modules.reader(
         folder, "data", "aws_secretsmanager_secret", {"name": value, "provider": provider}, identifier(access.secret)
     )
     first = f"  provider = {provider}\n\n" if provider else ""
     block = f'data "aws_secretsmanager_secret" "{name}" {{\n{first}  name = {value}\n}}\n'
-    return Reading(f"${{data.aws_secretsmanager_secret.{name}.arn}}{suffix}", block, exists, variable)
+    return Reading(f"data.aws_secretsmanager_secret.{name}.arn", block, exists, variable)
 
 
 def _named(modules: Modules, folder: str, access: Access) -> tuple[str, str] | Hurdle:

@@ -14,8 +14,11 @@ from hardcode_hunter.languages.units import Hurdle
 from hardcode_hunter.model import Access, Candidate, Home, Span
 
 
-def variable(modules: Modules, unit: Planned, candidate: Candidate, access: Access) -> None:
+def variable(
+    modules: Modules, unit: Planned, candidates: Sequence[Candidate], access: Access, unread: str | None = None
+) -> None:
     """Every use takes what reads the secret, and the variable goes with all that sets it."""
+    candidate = candidates[0]
     folder, target = modules.home(candidate.path), candidate.defines.partition("#var.")[2]
     if "." in target:
         unit.fail(Hurdle("object", "it is a part of a variable that is an object: split the variable first"))
@@ -36,7 +39,8 @@ def variable(modules: Modules, unit: Planned, candidate: Candidate, access: Acce
         for use in used:
             leave(modules, unit, use.path, use.spot, Span(use.start, use.end), access)
     elif used:
-        places.replace_uses(modules, unit, folder, used, access)
+        values = [c.value.reveal() for c in candidates]
+        places.replace_uses(modules, unit, folder, used, access, values, unread)
     for path, block in blocks:
         unit.actions.append((path, Drop((block,))))
 
