@@ -120,6 +120,8 @@ def parameters_for(template: Mapping[str, Any], **given: str) -> dict[str, str]:
             found[name] = f"reader-{name.lower()}"
         elif name.startswith("ReplicaKeyArn"):
             found[name] = f"arn:aws:kms:eu-west-1:{ACCOUNT}:key/22222222-2222-3333-4444-555555555555"
+        elif name == "KeyArns":
+            found[name] = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/11111111-2222-3333-4444-555555555555"
         elif "SecretArn" in name:
             found[name] = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:existing/{name}-AbCdEf"
         else:
@@ -196,6 +198,8 @@ class Deployed:
             return not values[0]
         if name == "Fn::Join":
             return values[0].join(values[1])
+        if name == "Fn::Select":
+            return values[1][int(values[0])]
         if name == "Fn::Split":
             return values[1].split(values[0])
         raise AssertionError(f"the templates don't use {name}")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from hardcode_hunter.model import Consumer, Environment, Home, Order, Plan, RotationChoice, Secret
 from tests.generating import (
     ACCOUNT,
+    PROD,
     REGION,
     ROLE,
     ROTATION,
@@ -42,6 +44,12 @@ def _cells() -> Iterator[tuple[str, Plan]]:
         plan(*(database(f"db-{c}", consumers=(Consumer("a.py", 1, "f", role="AppRole"),)) for c in "ab")),
     )
     yield "other-account", plan(token(consumers=(Consumer("a.py", 1, "f", role="arn:aws:iam::999999999999:role/app"),)))
+    copied = replace(PROD, replicas=("eu-west-1", "us-east-1"))
+    away = Consumer("a.py", 1, "f", role="arn:aws:iam::999999999999:role/app")
+    yield "copies-and-another-account", plan(database(consumers=(away,)), token(), environments=(copied,))
+    hosted = database(engine="oracle", rotation=RotationChoice("hosted-oracle-single-user"))
+    yield "function-of-awss", plan(hosted, token(), environments=(copied,))
+    yield "two-functions", plan(hosted, database("stock-db"))
     yield "user", plan(token(consumers=(Consumer("a.py", 1, "f", role=f"arn:aws:iam::{ACCOUNT}:user/ci"),)))
 
 

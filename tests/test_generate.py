@@ -275,9 +275,11 @@ def test_handler_and_variables_are_what_the_function_reads() -> None:
     deployed = Deployed(template, parameters_for(template, EnableRotation="true"))
     (function,) = deployed.of_type("AWS::Lambda::Function").values()
     module, _, handler = function["Handler"].rpartition(".")
-    tree = ast.parse(texts(plan(database()))[f"migration/prod/rotation/{ROTATION}/{module}.py"])
-    assert handler in {n.name for n in tree.body if isinstance(n, ast.FunctionDef)}
-    read = {n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)}
+    folder = f"migration/prod/rotation/{ROTATION}/"
+    trees = {p: ast.parse(t) for p, t in texts(plan(database())).items() if p.startswith(folder) and p.endswith(".py")}
+    assert handler in {n.name for n in trees[f"{folder}{module}.py"].body if isinstance(n, ast.FunctionDef)}
+    nodes = [n for tree in trees.values() for n in ast.walk(tree)]
+    read = {n.value for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str)}
     assert set(function["Environment"]["Variables"]) <= read
     assert (
         function["Environment"]["Variables"]["SECRETS_MANAGER_ENDPOINT"]

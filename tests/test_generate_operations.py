@@ -28,7 +28,7 @@ from tests.generating import (
     token,
 )
 from tests.terraform_provider.runner import Run
-from tests.test_generate_terraform import GIVEN, PEOPLE_HERE
+from tests.test_generate_terraform import GIVEN
 
 pytest_plugins = ("tests.terraform_provider.running",)
 
@@ -113,20 +113,6 @@ def test_one_template_of_many_holds_what_stands_once() -> None:
     assert len(bodies) > 1
     for kind in (*ONCE[:4], "OperationsKey:"):
         assert sum(bool(re.search(rf"^    Type: {kind}$|^  {kind}$", body, re.M)) for body in bodies) == 1, kind
-
-
-def test_copies_in_other_regions_have_a_key_of_that_region(terraform_run: Run) -> None:
-    environment = replace(PROD, replicas=("eu-west-1", "us-east-1"))
-    of = plan(token(), environments=(environment,))
-    template = parsed(texts(of)["migration/prod/secrets.yaml"])
-    (secret,) = Deployed(template, parameters_for(template)).of_type("AWS::SecretsManager::Secret").values()
-    assert [r["Region"] for r in secret["ReplicaRegions"]] == ["eu-west-1", "us-east-1"]
-    assert all(r["KmsKeyId"].startswith("arn:aws:kms:") for r in secret["ReplicaRegions"])
-    keys = {"replica_key_arn_eu_west_1": "arn:aws:kms:eu-west-1:123456789012:key/1"}
-    keys["replica_key_arn_us_east_1"] = keys["replica_key_arn_eu_west_1"].replace("eu-west", "us-east")
-    state = terraform_run.applied(texts(replace(of, infrastructure="terraform")), {**PEOPLE_HERE, **keys})
-    rows = state["aws_secretsmanager_secret.mail_token[0]"]["replica"]
-    assert {(r["region"], r["kms_key_id"].split(":")[3]) for r in rows} == {(r, r) for r in environment.replicas}
 
 
 def test_the_plans_permissions_boundary_is_on_the_roles(terraform_run: Run) -> None:

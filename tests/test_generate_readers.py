@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from hardcode_hunter.errors import UsageError
-from hardcode_hunter.generate import deployments, generate
+from hardcode_hunter.generate import deployments
 from hardcode_hunter.integrations.template_checks import violations
 from hardcode_hunter.model import Consumer, Evaluated, Home, Kind, Plan, RotationChoice, SecretField
 from hardcode_hunter.plugins import Rotation, load
@@ -28,11 +28,16 @@ from tests.generating import (
     texts,
     token,
 )
+from tests.terraform_provider.runner import Run
 from tests.test_generate import _lint
+from tests.test_generate_terraform import GIVEN
+
+pytest_plugins = ("tests.terraform_provider.running",)
 
 HOSTED = {name: r for name, r in load("rotations", Rotation).items() if r.hosted}
 ALL: dict[str, Any] = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 TEMPLATE = "migration/prod/secrets.yaml"
+SCHEDULE = "AWS::SecretsManager::RotationSchedule"
 
 RUNTIMES = {
     # the parameter, what its description says, and the consumer
@@ -117,7 +122,7 @@ def test_a_hosted_function_is_deployed_by_the_current_transform(name: str) -> No
     for enabled, subnets in (("false", ""), ("true", ""), ("true", "subnet-1,subnet-2")):
         given = {"EnableRotation": enabled, "RotationSubnetIds": subnets, "RotationSecurityGroupIds": "sg-1"}
         deployed = Deployed(template, parameters_for(template, **given))
-        schedules = list(deployed.of_type("AWS::SecretsManager::RotationSchedule").values())
+        schedules = list(deployed.of_type(SCHEDULE).values())
         assert len(schedules) == (enabled == "true")
         for schedule in schedules:
             hosted = schedule["HostedRotationLambda"]
@@ -136,7 +141,7 @@ def test_a_hosted_functions_code_gets_past_the_policy_whatever_its_role_is_calle
         id: deployed.resources()[f"ResourcePolicy{id}"]["Properties"]["ResourcePolicy"]
         for id in ("OrdersDb", "MailToken")
     }
-    (schedule,) = deployed.of_type("AWS::SecretsManager::RotationSchedule").values()
+    (schedule,) = deployed.of_type(SCHEDULE).values()
     function = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{schedule['HostedRotationLambda']['RotationLambdaName']}"
     for id, source, may in (
         ("OrdersDb", function, True),
@@ -171,6 +176,32 @@ def test_the_key_lets_a_hosted_function_write_and_nobody_who_administers() -> No
         assert iam.allowed(request, [ALL], policy, owner=ACCOUNT, key=True) is may
 
 
-def test_terraform_cannot_deploy_one() -> None:
-    with pytest.raises(UsageError, match="is deployed by CloudFormation only"):
-        generate(_hosted("hosted-oracle-single-user", "terraform"))
+@pytest.mark.parametrize("name", HOSTED)
+@pytest.mark.parametrize("subnets", [[], ["subnet-1", "subnet-2"]], ids=["no-network", "network"])
+def test_terraform_has_cloudformation_deploy_the_same_function(
+    terraform_run: Run, name: str, subnets: list[str]
+) -> None:
+    """The transform is CloudFormation's, so Terraform hands it a stack: what that holds is what the other back end's template holds."""
+    variables = {
+        **GIVEN,
+        "enable_rotation": True,
+        "rotation_subnet_ids": subnets,
+        "rotation_security_group_ids": ["sg-1"],
+    }
+    state = terraform_run.applied(texts(_hosted(name, "terraform")), variables)
+    stack = state["aws_cloudformation_stack.rotation_orders_db[0]"]
+    assert set(stack["capabilities"]) == {"CAPABILITY_AUTO_EXPAND", "CAPABILITY_IAM"}
+    assert _lint(stack["template_body"]) == []
+    ours = json.loads(stack["template_body"])
+    template = parsed(texts(_hosted(name))[TEMPLATE])
+    network = {"RotationSubnetIds": ",".join(subnets), "RotationSecurityGroupIds": "sg-1"}
+    given = {"EnableRotation": "true", "ConsumerRolesOrdersDb": "orders", **network}
+    (theirs,) = Deployed(template, parameters_for(template, **given)).of_type(SCHEDULE).values()
+    assert ours["Transform"] == template["Transform"]
+    assert ours["Resources"]["Schedule"] == {"Type": SCHEDULE, "Properties": theirs}
+    assert not [a for a in state if a.startswith(("aws_lambda", "aws_iam_role.", "aws_secretsmanager_secret_rotation"))]
+
+
+def test_terraform_deploys_no_stack_before_rotation_is_enabled(terraform_run: Run) -> None:
+    state = terraform_run.applied(texts(_hosted("hosted-oracle-single-user", "terraform")), GIVEN)
+    assert not [address for address in state if address.startswith("aws_cloudformation_stack")]

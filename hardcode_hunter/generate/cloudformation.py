@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from hardcode_hunter.generate import names, policies, quoting
+from hardcode_hunter.generate.intrinsics import (
+    HOSTING,
+    NO_VALUE,
+    PEOPLE,
+    Intrinsics,
+    equals,
+    flat_list,
+    is_given,
+    replica,
+    tag_list,
+)
 from hardcode_hunter.generate.parameters import (
     UNSET,
-    Parameter,
     arn_parameter,
+    body,
     code_parameter,
     input_name,
     key_parameter,
@@ -16,14 +27,11 @@ from hardcode_hunter.generate.parameters import (
     parameters,
     replica_key_parameter,
 )
-from hardcode_hunter.generate.policies import Flat, Many, One, Text, When
 from hardcode_hunter.generate.quoting import Tag
+from hardcode_hunter.generate.symbols import Many, One
 from hardcode_hunter.generate.wanted import MASTER, RUNTIME, Function, Item, Shard, Stack
 from hardcode_hunter.model import Home
 
-NO_VALUE = Tag("!Ref", "AWS::NoValue")
-HOSTING = "AWS::SecretsManager-2024-09-16"
-"""The transform that deploys AWS's own rotation functions (CloudFormation, "AWS::SecretsManager transform")."""
 INLINE_LIMIT = 51_200
 """Bytes of a template that the API takes without a bucket (CloudFormation quotas)."""
 
@@ -48,7 +56,7 @@ def template(stack: Stack, shard: Shard) -> str:
 # ---------------------------------------------------------------- symbols
 
 
-class _Writer:
+class _Writer(Intrinsics):
     """Turns the description of one shard into what the template shows."""
 
     def __init__(self, stack: Stack, shard: Shard) -> None:
@@ -61,7 +69,7 @@ class _Writer:
         functions = {f.id: f for f in shard.functions}
         return {
             "description": f"Secrets of {stack.slug}: key, secrets without their values, policies and rotation.",
-            "parameters": [self._parameter(p) for p in parameters(stack, shard)],
+            "parameters": [(p.name, body(p)) for p in parameters(stack, shard)],
             "conditions": self._conditions(),
             "rules": self._rules(),
             "key": self._key() if stack.has_key and shard.main else None,
@@ -73,16 +81,6 @@ class _Writer:
             "topic": self.topic,
         }
 
-    def _parameter(self, parameter: Parameter) -> tuple[str, object]:
-        body: dict[str, object] = {"Type": parameter.type, "Description": parameter.description}
-        if parameter.allowed:
-            body["AllowedValues"] = list(parameter.allowed)
-        if parameter.pattern:
-            body["AllowedPattern"] = parameter.pattern
-        if parameter.default is not None:
-            body["Default"] = parameter.default
-        return parameter.name, body
-
     def _conditions(self) -> list[tuple[str, object]]:
         rows: list[tuple[str, object]] = []
         for item in self.shard.items:
@@ -90,26 +88,26 @@ class _Writer:
                 continue
             id = names.logical_id(item.id)
             if item.declared:
-                rows.append((f"Create{id}", _equals(Tag("!Ref", arn_parameter(item)), "")))
-            rows.append((f"KeyOf{id}", _given(Tag("!Ref", key_parameter(item)))))
+                rows.append((f"Create{id}", equals(Tag("!Ref", arn_parameter(item)), "")))
+            rows.append((f"KeyOf{id}", is_given(Tag("!Ref", key_parameter(item)))))
         for function in self.shard.functions:
             if function.masters:
-                given = _given(Tag("!Ref", master_key_parameter(function)))
+                given = is_given(Tag("!Ref", master_key_parameter(function)))
                 rows.append((f"MasterKeyOf{names.logical_id(function.id)}", given))
         if self.shard.functions:
-            rows.append(("RotationEnabled", _equals(Tag("!Ref", "EnableRotation"), "true")))
-            rows.append(("RotationInVpc", _given(Tag("!Join", ["", Tag("!Ref", "RotationSubnetIds")]))))
-            enabled, topic = _equals(Tag("!Ref", "EnableRotation"), "true"), Tag("!Ref", "RotationAlarmTopicArn")
+            rows.append(("RotationEnabled", equals(Tag("!Ref", "EnableRotation"), "true")))
+            rows.append(("RotationInVpc", is_given(Tag("!Join", ["", Tag("!Ref", "RotationSubnetIds")]))))
+            enabled, topic = equals(Tag("!Ref", "EnableRotation"), "true"), Tag("!Ref", "RotationAlarmTopicArn")
             if self.stack.reports_failures(self.shard):
-                made = _equals(Tag("!Ref", "CreateAlarmTopic"), "true")
-                rows.append(("AlarmTopicCreated", Tag("!And", [enabled, made, _equals(topic, "")])))
-                rows.append(("RotationAlarmed", Tag("!And", [enabled, Tag("!Or", [made, _given(topic)])])))
-                rows.append(("EndpointGuarded", _given(Tag("!Join", ["", Tag("!Ref", "EndpointSecurityGroupIds")]))))
-                rows.append(("EndpointCreated", Tag("!And", [enabled, _given(Tag("!Ref", "EndpointVpcId"))])))
+                made = equals(Tag("!Ref", "CreateAlarmTopic"), "true")
+                rows.append(("AlarmTopicCreated", Tag("!And", [enabled, made, equals(topic, "")])))
+                rows.append(("RotationAlarmed", Tag("!And", [enabled, Tag("!Or", [made, is_given(topic)])])))
+                rows.append(("EndpointGuarded", is_given(Tag("!Join", ["", Tag("!Ref", "EndpointSecurityGroupIds")]))))
+                rows.append(("EndpointCreated", Tag("!And", [enabled, is_given(Tag("!Ref", "EndpointVpcId"))])))
             else:
-                rows.append(("RotationAlarmed", Tag("!And", [enabled, _given(topic)])))
+                rows.append(("RotationAlarmed", Tag("!And", [enabled, is_given(topic)])))
         if self.shard.own_functions:
-            rows.append(("RotationBounded", _given(Tag("!Ref", "PermissionsBoundaryArn"))))
+            rows.append(("RotationBounded", is_given(Tag("!Ref", "PermissionsBoundaryArn"))))
         return rows
 
     def _rules(self) -> object:
@@ -118,14 +116,14 @@ class _Writer:
         needed = ["RotationCodeBucket", *(code_parameter(f) for f in self.shard.own_functions)]
         asserted = [
             {
-                "Assert": _given(Tag("!Ref", n), UNSET),
+                "Assert": is_given(Tag("!Ref", n), UNSET),
                 "AssertDescription": f"{n} is needed when EnableRotation is true.",
             }
             for n in needed
         ]
         return {
             "RotationNeedsCode": {
-                "RuleCondition": _equals(Tag("!Ref", "EnableRotation"), "true"),
+                "RuleCondition": equals(Tag("!Ref", "EnableRotation"), "true"),
                 "Assertions": asserted,
             }
         }
@@ -145,7 +143,7 @@ class _Writer:
             "topic_policy": self.write(policies.topic_policy()),
             "endpoint_policy": self.write(policies.endpoint_policy()),
             "service": Tag("!Sub", "com.amazonaws.${AWS::Region}.secretsmanager"),
-            "tags": _tags(self.stack.common_tags),
+            "tags": tag_list(self.stack.common_tags),
             "export": f"{self.stack.slug}-operations-key-arn",
         }
 
@@ -154,7 +152,7 @@ class _Writer:
             "description": f"Secrets of {self.stack.slug}",
             "alias": self.stack.alias,
             "policy": self.write(policies.key_policy(self.stack)),
-            "tags": _tags(self.stack.common_tags),
+            "tags": tag_list(self.stack.common_tags),
             "export": f"{self.stack.slug}-key-arn",
         }
 
@@ -173,7 +171,7 @@ class _Writer:
                 {"Region": r, "KmsKeyId": Tag("!Ref", replica_key_parameter(r))}
                 for r in self.stack.environment.replicas
             ],
-            "tags": _tags(self.stack.tags(item)),
+            "tags": tag_list(self.stack.tags(item)),
             "arn": None if item.home is Home.PARAMETER_STORE else self.one(One("secret", item.id)),
             "resource_policy": self.write(policies.resource_policy(self.stack, item)) if guarded else None,
             "consumer_policy": self.write(policies.consumer_policy(self.stack, item)),
@@ -211,7 +209,7 @@ class _Writer:
         lists = [Tag("!Ref", input_name(i)) for i in item.inputs]
         found: dict[str, object] = {}
         if roles or lists:
-            found["Roles"] = _flat(roles, lists)
+            found["Roles"] = flat_list(roles, lists)
         users = [p.name for p in own if p.kind == "user"]
         return {**found, **({"Users": users} if users else {})}
 
@@ -234,10 +232,10 @@ class _Writer:
             "code": code_parameter(function),
             "variables": {"SECRETS_MANAGER_ENDPOINT": endpoint, **variables},
             "assume": self.write(policies.assume_policy()),
-            "policy": self.write(policies.rotation_policy(function)),
+            "policy": self.write(policies.rotation_policy(self.stack, function)),
             "network": self.write(policies.network_policy()),
             "only": self.one(One("secret", served[0].id)) if len(served) == 1 else None,
-            "tags": _tags(self.stack.common_tags),
+            "tags": tag_list(self.stack.common_tags),
         }
 
     def one(self, symbol: One) -> object:
@@ -246,6 +244,9 @@ class _Writer:
             existing = Tag("!Ref", arn_parameter(item))
             id = names.logical_id(item.id)
             return Tag("!If", [f"Create{id}", Tag("!Ref", f"Secret{id}"), existing]) if item.declared else existing
+        if symbol.name == "replica":
+            region, _, id = symbol.of.partition(" ")
+            return replica(self.one(One("secret", id)), region)
         if symbol.name == "topic":
             return Tag("!Ref", "AlarmTopic")
         if symbol.name == "logs":
@@ -253,9 +254,10 @@ class _Writer:
         raise KeyError(symbol.name)
 
     def many(self, symbol: Many) -> object:
-        people = {"administrators": "AdministratorArns", "deployers": "DeployerArns", "writers": "WriterArns"}
-        if symbol.name in people:
-            return Tag("!Ref", people[symbol.name])
+        if symbol.name in PEOPLE:
+            return super().many(symbol)
+        if symbol.name == "replica-keys":
+            return [Tag("!Ref", replica_key_parameter(symbol.of))]
         if symbol.name == "master-keys":
             function = next(f for f in self.shard.functions if f.id == symbol.of)
             condition = f"MasterKeyOf{names.logical_id(function.id)}"
@@ -271,7 +273,7 @@ class _Writer:
             *(Tag("!If", [f"KeyOf{names.logical_id(i.id)}", Tag("!Ref", key_parameter(i)), NO_VALUE]) for i in held),
         ]
 
-    def role_arns(self, symbol: Many) -> list[object]:
+    def joined(self, symbol: Many) -> list[object]:
         """Patterns for the ARNs of roles that an input names: a name is unique in its account whatever its path.
 
         ``Fn::Join`` takes a literal delimiter only, so partition and (when the plan has none) account are left open: the policies that
@@ -280,72 +282,3 @@ class _Writer:
         stem = f"arn:*:iam::{self.stack.environment.account or '*'}:role/"
         listed = Tag("!Ref", input_name(self.inputs[symbol.of]))
         return [Tag("!Join", ["", [head, Tag("!Join", [f",{head}", listed])]]) for head in (stem, f"{stem}*/")]
-
-    def flat(self, flat: Flat) -> object:
-        singles: list[object] = []
-        lists: list[object] = []
-        joined: list[object] = []
-        for part in flat.parts:
-            if isinstance(part, Many) and part.name == "roles":
-                joined += self.role_arns(part)
-            elif isinstance(part, Many):
-                lists.append(self.many(part))
-            else:
-                singles.append(self.write(part))
-        return _flat(singles, lists, joined)
-
-    def write(self, value: object) -> object:
-        """``value`` with every symbol replaced by an intrinsic."""
-        if isinstance(value, Text):
-            return _sub(value)
-        if isinstance(value, One):
-            return _sub(Text((value,))) if value.name in _PSEUDO else self.one(value)
-        if isinstance(value, Many):
-            return self.many(value)
-        if isinstance(value, Flat):
-            return self.flat(value)
-        if isinstance(value, When):
-            return Tag("!If", [f"KeyOf{names.logical_id(value.of)}", self.write(value.statement), NO_VALUE])
-        if isinstance(value, Mapping):
-            return {k: self.write(v) for k, v in value.items()}
-        if isinstance(value, list):
-            return [self.write(v) for v in value]
-        return value
-
-
-_PSEUDO = {
-    "partition": "AWS::Partition",
-    "region": "AWS::Region",
-    "account": "AWS::AccountId",
-    "url-suffix": "AWS::URLSuffix",
-}
-
-
-def _sub(text: Text) -> object:
-    """``Fn::Sub`` of text and pseudo parameters; a literal ``${`` is written ``${!`` (CloudFormation, "Fn::Sub")."""
-    if len(text.parts) == 1 and isinstance(text.parts[0], One):
-        return Tag("!Ref", _PSEUDO[text.parts[0].name])
-    parts = (p.replace("${", "${!") if isinstance(p, str) else f"${{{_PSEUDO[p.name]}}}" for p in text.parts)
-    return Tag("!Sub", "".join(parts))
-
-
-def _flat(singles: Sequence[object], lists: Sequence[object], joined: Sequence[object] = ()) -> object:
-    """One flat list. CloudFormation has no concatenation, so whole lists are joined by commas and split again."""
-    if not lists and not joined:
-        return list(singles)
-    if len(lists) == 1 and not singles and not joined:
-        return lists[0]
-    parts = [*singles, *(Tag("!Join", [",", entry]) for entry in lists), *joined]
-    return Tag("!Split", [",", Tag("!Join", [",", parts])])
-
-
-def _equals(left: object, right: str) -> Tag:
-    return Tag("!Equals", [left, right])
-
-
-def _given(value: object, unset: str = "") -> Tag:
-    return Tag("!Not", [_equals(value, unset)])
-
-
-def _tags(tags: Mapping[str, str]) -> list[dict[str, str]]:
-    return [{"Key": key, "Value": value} for key, value in sorted(tags.items())]

@@ -36,6 +36,11 @@ def snake(text: str, limit: int = 60) -> str:
     return f"{'n' if plain[:1].isdigit() or not plain else ''}{plain[: limit - 8]}_{_digest(text)}"
 
 
+def region_id(region: str) -> str:
+    """A region as part of a logical id: ``EuWest1`` for ``eu-west-1``. Regions are checked before; no two become one."""
+    return "".join(part.capitalize() for part in region.split("-"))
+
+
 def slug(text: str, limit: int = 40) -> str:
     """A name part of AWS resources (lower-case letters, digits, hyphens), such as a KMS alias or a stack name."""
     plain = "-".join(_words(text))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -15,8 +16,8 @@ UNSET = "not-set"
 
 _IAM_ARN = r"^arn:[a-z-]+:iam::[0-9]{12}:(root|(role|user)/[\w+=,.@/-]+)$"
 _ROLE_NAME = r"^[\w+=,.@-]{1,64}$"
-_SECRET_ARN = r"^arn:[a-z-]+:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:.+$"
-_KEY_ARN = r"^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/.+$"
+SECRET_ARN = r"^arn:[a-z-]+:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:.+$"
+KEY_ARN = r"^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/.+$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +49,25 @@ def parameters(stack: Stack, shard: Shard) -> tuple[Parameter, ...]:
     return tuple(sorted(found, key=lambda p: not p.required))
 
 
+def body(parameter: Parameter) -> dict[str, object]:
+    """The parameter as a template shows it."""
+    found: dict[str, object] = {"Type": parameter.type, "Description": parameter.description}
+    if parameter.allowed:
+        found["AllowedValues"] = list(parameter.allowed)
+    if parameter.pattern:
+        found["AllowedPattern"] = parameter.pattern
+    if parameter.default is not None:
+        found["Default"] = parameter.default
+    return found
+
+
 def _people(stack: Stack, shard: Shard) -> Iterable[Parameter]:
     guarded = any(item.home is Home.SECRETS_MANAGER for item in shard.items)
-    if not guarded and not (stack.has_key and shard.main):
-        return
+    return people() if guarded or (stack.has_key and shard.main) else ()
+
+
+def people() -> Iterable[Parameter]:
+    """Who administers, who deploys and who stores values."""
     arns = "CommaDelimitedList"
     yield Parameter(
         "AdministratorArns",
@@ -81,6 +97,11 @@ def _inputs(shard: Shard) -> Iterable[Parameter]:
         )
 
 
+def environment_variable(name: str) -> str:
+    """Name of the shell variable that stands for a template parameter: ``AdministratorArns`` → ``ADMINISTRATOR_ARNS``."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).upper()
+
+
 def arn_parameter(item: Item) -> str:
     return f"{'Managed' if item.home is Home.MANAGED else 'Existing'}SecretArn{names.logical_id(item.id)}"
 
@@ -90,14 +111,14 @@ def key_parameter(item: Item) -> str:
 
 
 def replica_key_parameter(region: str) -> str:
-    return f"ReplicaKeyArn{names.logical_id(region)}"
+    return f"ReplicaKeyArn{names.region_id(region)}"
 
 
 def _replicas(stack: Stack, shard: Shard) -> Iterable[Parameter]:
-    if any(item.declared for item in shard.items):
-        for region in stack.environment.replicas:
+    if any(item.declared for item in shard.items) or shard.own_functions:
+        for region in stack.copied_to:
             text = f"ARN of the customer managed key in {region} that encrypts the copies there."
-            yield Parameter(replica_key_parameter(region), text, pattern=_KEY_ARN)
+            yield Parameter(replica_key_parameter(region), text, pattern=KEY_ARN)
 
 
 def _existing(item: Item) -> Iterable[Parameter]:
@@ -108,21 +129,21 @@ def _existing(item: Item) -> Iterable[Parameter]:
         yield Parameter(
             arn,
             f"ARN of the secret that the service keeps for '{item.id}'.",
-            pattern=_SECRET_ARN,
+            pattern=SECRET_ARN,
             default=item.arn or None,
         )
     elif item.declared:
         yield Parameter(
             arn,
             f"ARN of a secret that exists already, to be used for '{item.id}' instead of a new one.",
-            pattern=f"^(?:{_SECRET_ARN[1:-1]})?$",
+            pattern=f"^(?:{SECRET_ARN[1:-1]})?$",
             default="",
         )
     else:
         yield Parameter(
-            arn, f"ARN of the existing secret for '{item.id}'.", pattern=_SECRET_ARN, default=item.arn or None
+            arn, f"ARN of the existing secret for '{item.id}'.", pattern=SECRET_ARN, default=item.arn or None
         )
-    optional = f"^(?:{_KEY_ARN[1:-1]})?$"
+    optional = f"^(?:{KEY_ARN[1:-1]})?$"
     yield Parameter(
         key,
         f"ARN of the customer managed key of the secret '{item.id}', when it has one of its own.",
@@ -159,7 +180,7 @@ def _rotation_parameters(stack: Stack, shard: Shard) -> Iterable[Parameter]:
     for function in shard.functions:
         if function.masters:
             text = f"ARN of the customer managed key of the master secrets of {function.rotation.name}, when it is none of this stack's."
-            yield Parameter(master_key_parameter(function), text, pattern=f"^(?:{_KEY_ARN[1:-1]})?$", default="")
+            yield Parameter(master_key_parameter(function), text, pattern=f"^(?:{KEY_ARN[1:-1]})?$", default="")
     arns = "CommaDelimitedList"
     yield Parameter(
         "RotationSubnetIds", "Subnets for the rotation functions, when the database is in a VPC.", arns, default=""

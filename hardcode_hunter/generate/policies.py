@@ -13,56 +13,35 @@ Statements name the account and tell people apart by ``aws:PrincipalArn``: a pol
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
+from hardcode_hunter.generate.names import region_id
+from hardcode_hunter.generate.readers import Principal
+from hardcode_hunter.generate.symbols import (
+    ACCOUNT,
+    ADMINISTRATORS,
+    DEPLOYERS,
+    PARTITION,
+    REGION,
+    ROOT,
+    WRITERS,
+    Document,
+    Flat,
+    Many,
+    One,
+    Text,
+    When,
+    decrypt,
+    document,
+    for_key,
+    names,
+    parameter_arn,
+    parameter_names,
+    secret_pattern,
+    through,
+)
 from hardcode_hunter.generate.wanted import Function, Item, Stack
 from hardcode_hunter.model import Home
-
-Document = dict[str, object]
-
-
-@dataclass(frozen=True, slots=True)
-class One:
-    """A string that only the deployment knows: ``account``, ``region``, ``partition``, ``key``, ``secret`` (of an id) …"""
-
-    name: str
-    of: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Many:
-    """A list of strings that only the deployment knows: ``administrators``, ``deployers``, ``writers``, ``roles`` (of an input), ``keys``."""
-
-    name: str
-    of: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """A string put together of literal text and symbols."""
-
-    parts: tuple[str | One, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class When:
-    """A statement that stands only when the input ``managed-key`` of a secret was given."""
-
-    of: str
-    statement: Document
-
-
-@dataclass(frozen=True, slots=True)
-class Flat:
-    """One flat list of strings, symbols and whole lists."""
-
-    parts: tuple[str | One | Text | Many, ...]
-
-
-PARTITION, REGION, ACCOUNT = One("partition"), One("region"), One("account")
-ADMINISTRATORS, DEPLOYERS, WRITERS = Many("administrators"), Many("deployers"), Many("writers")
-ROOT = Text(("arn:", PARTITION, ":iam::", ACCOUNT, ":root"))
 
 ADMINISTER = (
     "kms:CancelKeyDeletion", "kms:DeleteAlias", "kms:DescribeKey", "kms:DisableKey", "kms:DisableKeyRotation", "kms:EnableKey",
@@ -87,30 +66,8 @@ NETWORK = (
 PASSWORDS = "secretsmanager:GetRandomPassword"  # has no resource (Service Authorization Reference)
 
 
-def _document(statements: Sequence[Document | When]) -> Document:
-    return {"Version": "2012-10-17", "Statement": list(statements)}
-
-
-def _through(service: str) -> Document:
-    return {"kms:ViaService": Text((f"{service}.", REGION, ".", One("url-suffix"))), "kms:CallerAccount": ACCOUNT}
-
-
 def _rotation_roles(stack: Stack) -> Text:
     return Text(("arn:", PARTITION, ":iam::", ACCOUNT, f":role{stack.rotation_path}*"))
-
-
-def _names(stack: Stack) -> Text:
-    """All secrets of the environment by name: ``??????`` is what Secrets Manager adds to a name in its ARN."""
-    return Text(("arn:", PARTITION, ":secretsmanager:", REGION, ":", ACCOUNT, f":secret:{stack.name_pattern}-??????"))
-
-
-def _parameter_names(stack: Stack) -> Text:
-    return Text(("arn:", PARTITION, ":ssm:", REGION, ":", ACCOUNT, f":parameter/{stack.name_pattern.lstrip('/')}"))
-
-
-def parameter_arn(item: Item) -> Text:
-    """A parameter's ARN has one slash whether or not its name begins with one (Systems Manager User Guide)."""
-    return Text(("arn:", PARTITION, ":ssm:", REGION, ":", ACCOUNT, f":parameter/{item.name.lstrip('/')}"))
 
 
 # ---------------------------------------------------------------- the key
@@ -119,54 +76,83 @@ def parameter_arn(item: Item) -> Text:
 def key_policy(stack: Stack) -> Document:
     """Key policy of the environment. Every statement is for the account, so IAM policies must allow the action as well."""
     statements = [
-        _for_key("Administer", ADMINISTER, {"ArnLike": {"aws:PrincipalArn": Flat((ADMINISTRATORS, ROOT))}}),
-        _for_key("Deploy", DEPLOY, {"ArnLike": {"aws:PrincipalArn": DEPLOYERS}}),
+        for_key("Administer", ADMINISTER, {"ArnLike": {"aws:PrincipalArn": Flat((ADMINISTRATORS, ROOT))}}),
+        for_key("Deploy", DEPLOY, {"ArnLike": {"aws:PrincipalArn": DEPLOYERS}}),
     ]
     homes = {item.home for item in stack.items}
     if Home.SECRETS_MANAGER in homes:
         statements += _secrets_statements(stack)
     if stack.hosted:  # the roles of AWS's functions have no name known in advance: their IAM policies decide
         not_people = {"aws:PrincipalArn": Flat((ADMINISTRATORS, DEPLOYERS, ROOT))}
-        named = {"kms:EncryptionContext:SecretARN": _names(stack)}
-        condition = {"ArnNotLike": not_people, "StringEquals": _through("secretsmanager"), "StringLike": named}
-        statements.append(_for_key("WriteByHostedFunctions", ["kms:Decrypt", "kms:GenerateDataKey"], condition))
+        named = {"kms:EncryptionContext:SecretARN": names(stack)}
+        condition = {"ArnNotLike": not_people, "StringEquals": through("secretsmanager"), "StringLike": named}
+        statements.append(for_key("WriteByHostedFunctions", ["kms:Decrypt", "kms:GenerateDataKey"], condition))
     if Home.PARAMETER_STORE in homes:
         statements += _parameter_statements(stack)
-    return _document(statements)
+    return document(statements)
 
 
-def _for_key(sid: str, actions: Sequence[str], condition: Mapping[str, object]) -> Document:
-    return {
-        "Sid": sid,
-        "Effect": "Allow",
-        "Principal": {"AWS": ROOT},
-        "Action": list(actions),
-        "Resource": "*",  # in a key policy: this key
-        "Condition": dict(condition),
-    }
-
-
-def _secrets_statements(stack: Stack) -> list[Document]:
-    through, named = _through("secretsmanager"), {"kms:EncryptionContext:SecretARN": _names(stack)}
-    validate = {**through, "kms:EncryptionContext:SecretVersionId": "RequestToValidateKeyAccess"}
+def _secrets_statements(stack: Stack, region: str = "") -> list[Document]:
+    """What people and functions do with the key of ``region`` (the deployment's own when it is empty) through Secrets Manager."""
+    via, named = through("secretsmanager", region), {"kms:EncryptionContext:SecretARN": names(stack, region)}
+    validate = {**via, "kms:EncryptionContext:SecretVersionId": "RequestToValidateKeyAccess"}
     writing = Flat((WRITERS, _rotation_roles(stack)))
     return [
-        _for_key("ValidateForSecrets", ["kms:Decrypt", "kms:GenerateDataKey"],
-                 {"ArnLike": {"aws:PrincipalArn": DEPLOYERS}, "StringEquals": validate}),
-        _for_key("WriteSecrets", ["kms:Decrypt", "kms:GenerateDataKey"],
-                 {"ArnLike": {"aws:PrincipalArn": writing}, "StringEquals": through, "StringLike": named}),
-        _for_key("ReadSecrets", ["kms:Decrypt"],
-                 {"ArnNotLike": {"aws:PrincipalArn": Flat((ADMINISTRATORS, ROOT))}, "StringEquals": through, "StringLike": named}),
+        for_key("ValidateForSecrets", ["kms:Decrypt", "kms:GenerateDataKey"],
+                {"ArnLike": {"aws:PrincipalArn": DEPLOYERS}, "StringEquals": validate}),
+        for_key("WriteSecrets", ["kms:Decrypt", "kms:GenerateDataKey"],
+                {"ArnLike": {"aws:PrincipalArn": writing}, "StringEquals": via, "StringLike": named}),
+        for_key("ReadSecrets", ["kms:Decrypt"],
+                {"ArnNotLike": {"aws:PrincipalArn": Flat((ADMINISTRATORS, ROOT))}, "StringEquals": via, "StringLike": named}),
+        *_read_from_elsewhere(stack, region),
     ]  # fmt: skip
 
 
+def _read_from_elsewhere(stack: Stack, region: str) -> list[Document]:
+    """The use of the key by readers in other accounts, by name, for the secrets that they read and no others (Secrets Manager User
+    Guide, "Access secrets from a different account"; AWS KMS Developer Guide, "Allowing users in other accounts to use a KMS key")."""
+    statements: list[Document] = []
+    for account in stack.foreign_accounts:
+        read = [item for item in stack.items if stack.foreign(item, account)]
+        arns = sorted({p.arn for item in read for p in stack.foreign(item, account)})
+        condition = {
+            "ArnEquals": {"aws:PrincipalArn": arns},
+            "StringEquals": {**through("secretsmanager", region), "kms:CallerAccount": account},
+            "StringLike": {
+                "kms:EncryptionContext:SecretARN": Flat(tuple(secret_pattern(i.name, region) for i in read))
+            },
+        }
+        statements.append(for_key(f"ReadSecretsFrom{account}", ["kms:Decrypt"], condition, [_root_of(account)]))
+    return statements
+
+
+def _root_of(account: str) -> Text:
+    return Text(("arn:", PARTITION, f":iam::{account}:root"))
+
+
+def replica_key_policy(stack: Stack, region: str = "") -> Document:
+    """Policy of the key that encrypts the copies in ``region``. Secrets Manager encrypts a copy with the rights of whoever changes the
+    value (API Reference, "ReplicateSecretToRegions")."""
+    copying: Document = {
+        "ArnLike": {"aws:PrincipalArn": Flat((DEPLOYERS, WRITERS, _rotation_roles(stack)))},
+        "StringEquals": through("secretsmanager", region),
+        "StringLike": {"kms:EncryptionContext:SecretARN": names(stack, region)},
+    }
+    return document([
+        for_key("Administer", ADMINISTER, {"ArnLike": {"aws:PrincipalArn": Flat((ADMINISTRATORS, ROOT))}}),
+        for_key("Deploy", DEPLOY, {"ArnLike": {"aws:PrincipalArn": DEPLOYERS}}),
+        for_key("CopySecrets", ["kms:Encrypt", "kms:GenerateDataKey"], copying),
+        *_secrets_statements(stack, region),
+    ])  # fmt: skip
+
+
 def _parameter_statements(stack: Stack) -> list[Document]:
-    through, named = _through("ssm"), {"kms:EncryptionContext:PARAMETER_ARN": _parameter_names(stack)}
+    via, named = through("ssm"), {"kms:EncryptionContext:PARAMETER_ARN": parameter_names(stack)}
     return [
-        _for_key("WriteParameters", ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"],
-                 {"ArnLike": {"aws:PrincipalArn": WRITERS}, "StringEquals": through, "StringLike": named}),
-        _for_key("ReadParameters", ["kms:Decrypt"],
-                 {"ArnNotLike": {"aws:PrincipalArn": Flat((ADMINISTRATORS, ROOT))}, "StringEquals": through, "StringLike": named}),
+        for_key("WriteParameters", ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"],
+                 {"ArnLike": {"aws:PrincipalArn": WRITERS}, "StringEquals": via, "StringLike": named}),
+        for_key("ReadParameters", ["kms:Decrypt"],
+                 {"ArnNotLike": {"aws:PrincipalArn": Flat((ADMINISTRATORS, ROOT))}, "StringEquals": via, "StringLike": named}),
     ]  # fmt: skip
 
 
@@ -176,9 +162,9 @@ def operations_key_policy() -> Document:
     Sources: CloudWatch Logs User Guide, "Encrypt log data"; Amazon SNS Developer Guide, "Managing encryption keys".
     """
     logs = Text(("arn:", PARTITION, ":logs:", REGION, ":", ACCOUNT, ":log-group:*"))
-    return _document([
-        _for_key("Administer", ADMINISTER, {"ArnLike": {"aws:PrincipalArn": Flat((ADMINISTRATORS, ROOT))}}),
-        _for_key("Deploy", DEPLOY, {"ArnLike": {"aws:PrincipalArn": DEPLOYERS}}),
+    return document([
+        for_key("Administer", ADMINISTER, {"ArnLike": {"aws:PrincipalArn": Flat((ADMINISTRATORS, ROOT))}}),
+        for_key("Deploy", DEPLOY, {"ArnLike": {"aws:PrincipalArn": DEPLOYERS}}),
         _for_service("EncryptLogs", [Text(("logs.", REGION, ".", One("url-suffix")))],
                      ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"],
                      {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": logs}}),
@@ -206,12 +192,12 @@ def topic_policy() -> Document:
     statement = _for_service(
         "PublishAlarms", list(ALARMING), ["sns:Publish"], {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
     )
-    return _document([{**statement, "Resource": One("topic")}])
+    return document([{**statement, "Resource": One("topic")}])
 
 
 def endpoint_policy() -> Document:
     """Who may use the endpoint to Secrets Manager: this account's own roles."""
-    return _document([
+    return document([
         {"Sid": "OwnAccount", "Effect": "Allow", "Principal": "*", "Action": "secretsmanager:*", "Resource": "*",
          "Condition": {"StringEquals": {"aws:PrincipalAccount": ACCOUNT}}},
     ])  # fmt: skip
@@ -226,16 +212,30 @@ def consumers(item: Item) -> tuple[str | Many, ...]:
 
 
 def resource_policy(stack: Stack, item: Item) -> Document:
-    """Denies to all but the named; grants nothing. Administrators, deployers and the root user can always change it back."""
+    """Denies to all but the named; grants nothing but to readers in other accounts. Administrators, deployers and the root user can always change it back."""
     rotation = (_rotation_roles(stack),) if stack.serves(item) else ()
     rotating = rotation if item.secret.rotation.name != "none" else ()
     hosted = _function_arn(stack.hosted_name(item)) if item in stack.hosted else None
-    return _document([
+    return document([
         _deny("ReadValue", ["secretsmanager:GetSecretValue"], (*consumers(item), WRITERS, *rotation), hosted),
         _deny("WriteValue", ["secretsmanager:PutSecretValue", "secretsmanager:UpdateSecretVersionStage"], (WRITERS, *rotating), hosted),
         _deny("ChangeSecret", CHANGE_SECRET, (ADMINISTRATORS, DEPLOYERS, ROOT)),
         _deny("DeleteSecret", ["secretsmanager:DeleteSecret"], (ADMINISTRATORS, ROOT)),
+        *(_read_from(stack, account, stack.foreign(item, account)) for account in stack.foreign_accounts if stack.foreign(item, account)),
     ])  # fmt: skip
+
+
+def _read_from(stack: Stack, account: str, readers: Sequence[Principal]) -> Document:
+    """Lets ``readers`` of another account in, who need it here as well as in a policy of their own. The account stands as the
+    principal and the readers in the condition, so that the policy doesn't fail on a role that is not there yet."""
+    return {
+        "Sid": f"ReadValueFrom{account}",
+        "Effect": "Allow",
+        "Principal": {"AWS": _root_of(account)},
+        "Action": list(stack.read_actions[Home.SECRETS_MANAGER]),
+        "Resource": "*",  # in a resource policy: this secret
+        "Condition": {"ArnEquals": {"aws:PrincipalArn": [reader.arn for reader in readers]}},
+    }
 
 
 def _function_arn(name: str) -> Text:
@@ -264,45 +264,37 @@ def _deny(
 
 
 def consumer_policy(stack: Stack, item: Item) -> Document:
-    """What a consumer's role needs: exactly the calls of the rewritten code, on this secret, and decryption for this secret."""
+    """What a consumer's role needs: exactly the calls of the rewritten code, on this secret and its copies in other regions, and
+    decryption for them."""
     parameter = item.home is Home.PARAMETER_STORE
     arn: One | Text = parameter_arn(item) if parameter else One("secret", item.id)
+    copies = {region: One("replica", f"{region} {item.id}") for region in stack.replica_regions(item)}
     context = "PARAMETER_ARN" if parameter else "SecretARN"
     reading: Document = {
         "Sid": "ReadValue",
         "Effect": "Allow",
         "Action": list(stack.read_actions[item.home]),
-        "Resource": arn,
+        "Resource": Flat((arn, *copies.values())) if copies else arn,
     }
-    decrypt = _decrypt("ssm" if parameter else "secretsmanager", context, arn, ["kms:Decrypt"], item.id)
-    return _document([reading, When(item.id, decrypt) if item.home is Home.MANAGED else decrypt])
-
-
-def _decrypt(service: str, context: str, arn: One | Text | Flat, actions: Sequence[str], keys: str) -> Document:
-    return {
-        "Sid": "UseKey",
-        "Effect": "Allow",
-        "Action": list(actions),
-        "Resource": Many("keys", keys),
-        "Condition": {
-            "StringEquals": {
-                "kms:ViaService": _through(service)["kms:ViaService"],
-                f"kms:EncryptionContext:{context}": arn,
-            }
-        },
-    }
+    use = decrypt("ssm" if parameter else "secretsmanager", context, arn, ["kms:Decrypt"], Many("keys", item.id))
+    used_there = [
+        {
+            **decrypt("secretsmanager", context, copy, ["kms:Decrypt"], Many("replica-keys", region), region),
+            "Sid": f"UseKeyIn{region_id(region)}",
+        }
+        for region, copy in copies.items()
+    ]
+    return document([reading, When(item.id, use) if item.home is Home.MANAGED else use, *used_there])
 
 
 # ---------------------------------------------------------------- a rotation function
 
 
 def assume_policy() -> Document:
-    return _document(
-        [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}]
-    )
+    return document([{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}])
 
 
-def rotation_policy(function: Function) -> Document:
+def rotation_policy(stack: Stack, function: Function) -> Document:
     """The execution role's policy: the function's own calls (its plug-in lists them), the keys, and its own log group."""
     actions = function.rotation.iam_actions
     own = [a for a in actions if a.startswith("secretsmanager:") and a != PASSWORDS]
@@ -318,9 +310,14 @@ def rotation_policy(function: Function) -> Document:
     if anywhere:
         statements.append({"Sid": "CallsWithoutResource", "Effect": "Allow", "Action": anywhere, "Resource": "*"})
     statements += [
-        _decrypt(
-            "secretsmanager", "SecretARN", arns, ["kms:Decrypt", "kms:GenerateDataKey"], " ".join(function.secrets)
+        decrypt(
+            "secretsmanager",
+            "SecretARN",
+            arns,
+            ["kms:Decrypt", "kms:GenerateDataKey"],
+            Many("keys", " ".join(function.secrets)),
         ),
+        *_copies(stack),
         *_masters(function),
         {
             "Sid": "WriteOwnLogs",
@@ -329,7 +326,7 @@ def rotation_policy(function: Function) -> Document:
             "Resource": One("logs", function.id),
         },
     ]
-    return _document(statements)
+    return document(statements)
 
 
 def _masters(function: Function) -> list[Document]:
@@ -343,13 +340,31 @@ def _masters(function: Function) -> list[Document]:
         "Action": ["secretsmanager:GetSecretValue"],
         "Resource": arns,
     }
-    decrypt = _decrypt("secretsmanager", "SecretARN", arns, ["kms:Decrypt"], "")
-    return [reading, {**decrypt, "Sid": "UseMastersKeys", "Resource": Many("master-keys", function.id)}]
+    use = decrypt("secretsmanager", "SecretARN", arns, ["kms:Decrypt"], Many("master-keys", function.id))
+    return [reading, {**use, "Sid": "UseMastersKeys"}]
+
+
+def _copies(stack: Stack) -> list[Document]:
+    """Encrypting the copies in other regions, which Secrets Manager does with the rights of whoever stores a new value."""
+    statements: list[Document] = []
+    for region in stack.copied_to:
+        condition = {
+            "StringEquals": {"kms:ViaService": through("secretsmanager", region)["kms:ViaService"]},
+            "StringLike": {"kms:EncryptionContext:SecretARN": names(stack, region)},
+        }
+        statements.append({
+            "Sid": f"CopyTo{region_id(region)}",
+            "Effect": "Allow",
+            "Action": ["kms:Encrypt", "kms:GenerateDataKey"],
+            "Resource": Many("replica-keys", region),
+            "Condition": condition,
+        })  # fmt: skip
+    return statements
 
 
 def network_policy() -> Document:
     """Network interfaces of a function in a VPC; these actions are checked before the interface exists (Lambda Developer Guide)."""
-    return _document([{"Sid": "UseNetwork", "Effect": "Allow", "Action": list(NETWORK), "Resource": "*"}])
+    return document([{"Sid": "UseNetwork", "Effect": "Allow", "Action": list(NETWORK), "Resource": "*"}])
 
 
 FAILURES: Document = {

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 
-from hardcode_hunter.generate import cloudformation, parameters, quoting, terraform
+from hardcode_hunter.generate import cloudformation, parameters, quoting, variables
+from hardcode_hunter.generate.parameters import environment_variable
 from hardcode_hunter.generate.quoting import shell_word
+from hardcode_hunter.generate.rollout_elsewhere import aws_options, copies, given, readers
 from hardcode_hunter.generate.wanted import Item, Shard, Stack
 from hardcode_hunter.model import Consumer, Evaluated, Home, Plan, Secret
 from hardcode_hunter.plugins import Rotation
@@ -32,7 +33,7 @@ def page(plan: Plan, stacks: Sequence[Stack], sizes: Mapping[str, int]) -> str:
 
 def _environment(plan: Plan, stack: Stack, sizes: Mapping[str, int]) -> Mapping[str, object]:
     back_end = _CloudFormation(stack, sizes) if plan.infrastructure == "cloudformation" else _Terraform(stack)
-    aws = _aws(stack)
+    aws = aws_options(stack)
     stored = [i for i in stack.items if i.home is not Home.MANAGED]
     return {
         "name": stack.environment.name,
@@ -45,9 +46,10 @@ def _environment(plan: Plan, stack: Stack, sizes: Mapping[str, int]) -> Mapping[
         "shell": back_end.deploy(),
         "store_first": bool(stored) and not any(i.declared for i in stack.items),
         "look_up": [] if plan.infrastructure == "cloudformation" else [
-            f"{_look_up(stack, i)}  # {terraform.arn_variable(i)}" for i in stack.items
+            f"{_look_up(stack, i)}  # {variables.arn_variable(i)}" for i in stack.items
             if i.home is Home.SECRETS_MANAGER and not i.declared and not i.arn
         ],
+        "readers": readers(stack, plan.infrastructure),
         "adopted": [_reencrypt(stack, i, aws) for i in stack.items if not i.declared and i.home is Home.SECRETS_MANAGER],
         "store": _store(stack) if stored else "",
         "package": back_end.package() if stack.functions else "",
@@ -70,13 +72,6 @@ def _environment(plan: Plan, stack: Stack, sizes: Mapping[str, int]) -> Mapping[
     }  # fmt: skip
 
 
-def _aws(stack: Stack) -> str:
-    """The options that each AWS command of the environment needs."""
-    environment = stack.environment
-    region = f" --region {shell_word(environment.region)}" if environment.region else ""
-    return region + (f" --profile {shell_word(environment.profile)}" if environment.profile else "")
-
-
 def _id(stack: Stack, item: Item) -> str:
     return shell_word(item.name)
 
@@ -87,7 +82,7 @@ def _store(stack: Stack) -> str:
 
 
 def _look_up(stack: Stack, item: Item) -> str:
-    return f"aws secretsmanager describe-secret --secret-id {_id(stack, item)} --query ARN --output text{_aws(stack)}"
+    return f"aws secretsmanager describe-secret --secret-id {_id(stack, item)} --query ARN --output text{aws_options(stack)}"
 
 
 def _rotate_command(stack: Stack) -> str:
@@ -107,14 +102,10 @@ def _previous(stack: Stack, item: Item, aws: str) -> str:
     return f'{find}\n{move} --move-to-version-id "${{PREVIOUS:?}}" --remove-from-version-id "${{CURRENT:?}}"{aws}'
 
 
-def environment_variable(name: str) -> str:
-    """Name of the shell variable that stands for a template parameter: ``AdministratorArns`` → ``ADMINISTRATOR_ARNS``."""
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).upper()
-
-
-def _given(parameter: str) -> str:
-    """A parameter override whose value the shell refuses to leave out."""
-    return f'"{parameter}=${{{environment_variable(parameter)}:?}}"'
+def _asked(stack: Stack, shard: Shard) -> Iterable[parameters.Parameter]:
+    """Parameters that a person has to give: not the keys of copies, which the commands look up."""
+    looked_up = {parameters.replica_key_parameter(region) for region in stack.copied_to}
+    return (p for p in parameters.parameters(stack, shard) if p.required and p.name not in looked_up)
 
 
 class _CloudFormation:
@@ -124,9 +115,7 @@ class _CloudFormation:
         self.stack, self.sizes = stack, sizes
 
     def inputs(self) -> str:
-        needed = {
-            p.name: p for shard in self.stack.shards for p in parameters.parameters(self.stack, shard) if p.required
-        }
+        needed = {p.name: p for shard in self.stack.shards for p in _asked(self.stack, shard)}
         rows = []
         for parameter in needed.values():
             many = " Several are separated by commas." if parameter.type == "CommaDelimitedList" else ""
@@ -150,7 +139,7 @@ class _CloudFormation:
             "aws cloudformation deploy",
             f"--stack-name {shell_word(cloudformation.stack_name(self.stack, shard))}",
             f"--template-file {shell_word(path)}",
-            f"--capabilities CAPABILITY_IAM{hosted}{_aws(self.stack)}",
+            f"--capabilities CAPABILITY_IAM{hosted}{aws_options(self.stack)}",
         ]
         if self.sizes.get(path, 0) > cloudformation.INLINE_LIMIT:
             lines.append('--s3-bucket "${TEMPLATE_BUCKET:?a bucket for templates above 51,200 bytes}"')
@@ -159,10 +148,10 @@ class _CloudFormation:
         return " \\\n  ".join(lines)
 
     def deploy(self) -> str:
-        commands = []
+        commands = [made] if (made := copies(self.stack)) else []
         for shard in self.stack.shards:
             needed = [p for p in parameters.parameters(self.stack, shard) if p.required]
-            commands.append(self._deploy(shard, [_given(p.name) for p in needed]))
+            commands.append(self._deploy(shard, [given(p.name) for p in needed]))
         return "\n\n".join(commands)
 
     def package(self) -> str:
@@ -171,7 +160,9 @@ class _CloudFormation:
             for function in shard.own_functions:
                 key = environment_variable(parameters.code_parameter(function))
                 name = function.rotation.name
-                upload = f'aws s3 cp "$build/{name}.zip" "s3://${{ROTATION_CODE_BUCKET:?}}/${key}"{_aws(self.stack)}'
+                upload = (
+                    f'aws s3 cp "$build/{name}.zip" "s3://${{ROTATION_CODE_BUCKET:?}}/${key}"{aws_options(self.stack)}'
+                )
                 digest = '$(sha256sum "$build/' + name + '.zip" | cut -c1-16)'
                 done.append(
                     f'{_build(self.stack, function.rotation)}\nexport {key}="hardcode-hunter/{name}-{digest}.zip"\n{upload}'
@@ -183,8 +174,8 @@ class _CloudFormation:
         for shard in self.stack.shards:
             if shard.functions:
                 functions = shard.own_functions
-                codes = [_given(parameters.code_parameter(f)) for f in functions]
-                codes = [_given("RotationCodeBucket"), *codes] if functions else []
+                codes = [given(parameters.code_parameter(f)) for f in functions]
+                codes = [given("RotationCodeBucket"), *codes] if functions else []
                 commands.append(self._deploy(shard, ["EnableRotation=true", *codes]))
         return "\n\n".join(commands)
 
@@ -202,7 +193,7 @@ class _Terraform:
 
     def inputs(self) -> str:
         rows = []
-        for variable in terraform.variables(self.stack):
+        for variable in variables.variables(self.stack):
             if variable.required:
                 empty = '[""]' if variable.type.startswith("list") else '""'
                 rows.append(f"# {quoting.comment(variable.description)}\n{variable.name} = {empty}")
@@ -218,7 +209,7 @@ class _Terraform:
 
     def package(self) -> str:
         done = []
-        for rotation in self.stack.rotations:
+        for rotation in (r for r in self.stack.rotations if not r.hosted):
             target = shell_word(f"{self.stack.directory}/rotation/{rotation.name}.zip")
             done.append(f'{_build(self.stack, rotation)}\ncp "$build/{rotation.name}.zip" {target}')
         return "\n\n".join(done)
@@ -287,7 +278,7 @@ def _managed(item: Item) -> Mapping[str, str]:
         "id": item.secret.id,
         "resource": resource,
         "arn": parameters.arn_parameter(item),
-        "variable": terraform.arn_variable(item),
+        "variable": variables.arn_variable(item),
     }
 
 
@@ -307,10 +298,19 @@ def _questions(stack: Stack) -> Iterable[str]:
             yield f"{item.secret.id}: with which role does the code that reads it run? The deployment asks for the role's name."
         for principal in item.principals:
             if stack.environment.account not in ("", principal.account):
-                yield f"{item.secret.id}: {principal.arn} is in another account: attach the policy there, and allow it in this secret's policies."
+                yield _away(stack, item, principal.arn)
     for master in sorted({m for f in stack.functions for m in f.masters} - {i.arn for i in stack.items}):
         yield f"{master} has policies of its own: they must let roles under {stack.rotation_path} read it, for the rotation function."
     yield from _crowded(stack)
+
+
+def _away(stack: Stack, item: Item, arn: str) -> str:
+    if item.home is Home.MANAGED:
+        return f"{item.secret.id}: {arn} is in another account, and the service's own secret has no policy of ours: let it in there."
+    return (
+        f"{item.secret.id}: {arn} is in another account. A name is looked up in the reader's own account: give the code there the"
+        " secret's full ARN as its name."
+    )
 
 
 def _crowded(stack: Stack) -> Iterable[str]:
@@ -336,6 +336,5 @@ def commands_of_rotation(plan: Plan, stack: Stack, sizes: Mapping[str, int]) -> 
 def required(plan: Plan, stack: Stack) -> Mapping[str, str]:
     """Inputs that a deployment must be given, with what they mean."""
     if plan.infrastructure == "terraform":
-        return {v.name: v.description for v in terraform.variables(stack) if v.required}
-    rows = [p for shard in stack.shards for p in parameters.parameters(stack, shard) if p.required]
-    return {p.name: p.description for p in rows}
+        return {v.name: v.description for v in variables.variables(stack) if v.required}
+    return {p.name: p.description for shard in stack.shards for p in _asked(stack, shard)}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from hardcode_hunter import rotations
 from hardcode_hunter.errors import UsageError
-from hardcode_hunter.generate import cloudformation, rollout, terraform, wanted
+from hardcode_hunter.generate import cloudformation, elsewhere, rollout, terraform, wanted
 from hardcode_hunter.generate.wanted import Stack
 from hardcode_hunter.model import Change, Plan
 from hardcode_hunter.plugins import Rotation
@@ -63,13 +63,7 @@ def _stacks(plan: Plan, enabled: frozenset[str]) -> tuple[Stack, ...]:
         raise UsageError(
             f"migration/plan.yaml: 'infrastructure' is '{plan.infrastructure}'; it can be {' or '.join(BACK_ENDS)}"
         )
-    found = wanted.stacks(plan, enabled)
-    for item in (i for stack in found for i in stack.hosted if plan.infrastructure == "terraform"):
-        raise UsageError(
-            f"migration/plan.yaml: secret '{item.secret.id}': rotation '{item.secret.rotation.name}' is deployed by CloudFormation"
-            " only; choose 'none', or 'infrastructure: cloudformation'"
-        )
-    return found
+    return wanted.stacks(plan, enabled)
 
 
 def _files(plan: Plan, stack: Stack) -> Mapping[str, bytes]:
@@ -81,6 +75,7 @@ def _files(plan: Plan, stack: Stack) -> Mapping[str, bytes]:
         found.update({cloudformation.path(stack, s): cloudformation.template(stack, s).encode() for s in stack.shards})
     else:
         found.update({f"{stack.directory}/{name}": text.encode() for name, text in terraform.files(stack).items()})
+    found.update({path: text.encode() for path, text in elsewhere.files(stack, plan.infrastructure).items()})
     for rotation in (r for r in stack.rotations if not r.hosted):
         found.update(
             {f"{stack.directory}/rotation/{rotation.name}/{name}": data for name, data in _sources(rotation).items()}

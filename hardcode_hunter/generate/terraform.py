@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 from hardcode_hunter.generate import names, policies, quoting
-from hardcode_hunter.generate.policies import Flat, Many, One, Text, When
+from hardcode_hunter.generate.expressions import PEOPLE, Expressions, concat
+from hardcode_hunter.generate.intrinsics import HOSTING
 from hardcode_hunter.generate.quoting import Raw
-from hardcode_hunter.generate.readers import RoleInput
-from hardcode_hunter.generate.wanted import RUNTIME, Function, Item, Shard, Stack
+from hardcode_hunter.generate.symbols import Many, One
+from hardcode_hunter.generate.variables import (
+    Variable,
+    arn_variable,
+    input_name,
+    key_variable,
+    master_key_variable,
+    package_variable,
+    replica_key_variable,
+    role_inputs,
+    variables,
+)
+from hardcode_hunter.generate.wanted import MASTER, RUNTIME, Function, Item, Shard, Stack
 from hardcode_hunter.model import Home
 
 FILES = ("versions.tf", "variables.tf", "key.tf", "secrets.tf", "consumers.tf", "rotation.tf", "outputs.tf")
-
-_IAM_ARN = r"^arn:[a-z-]+:iam::[0-9]{12}:(root|(role|user)/[\w+=,.@/-]+)$"
-_ROLE_NAME = r"^[\w+=,.@-]{1,64}$"
-
-
-@dataclass(frozen=True, slots=True)
-class Variable:
-    """An input variable; without a ``default`` it is required. ``check`` is a regular expression for it or for each member."""
-
-    name: str
-    description: str
-    type: str = "string"
-    default: object = None
-    required: bool = False
-    check: str = ""
-    message: str = ""
 
 
 def files(stack: Stack) -> Mapping[str, str]:
@@ -39,139 +34,16 @@ def files(stack: Stack) -> Mapping[str, str]:
     return {name: quoting.aligned(text) for name, text in texts.items()}
 
 
-# ---------------------------------------------------------------- variables
-
-
-def variables(stack: Stack) -> tuple[Variable, ...]:
-    """All variables of the root module, required ones first."""
-    found = [*_people(stack), *_inputs(stack), *_replicas(stack), *(v for item in stack.items for v in _existing(item))]
-    if stack.functions:
-        found += _rotation_variables(stack)
-    return tuple(sorted(found, key=lambda v: not v.required))
-
-
-def _people(stack: Stack) -> Iterable[Variable]:
-    if not stack.has_key:
-        return
-    rows = {
-        "administrator_arns": "ARNs of the roles that administer key and policies and may delete; they can decrypt nothing.",
-        "deployer_arns": "ARNs of the roles that apply this configuration, now and later; they can read no value.",
-        "writer_arns": "ARNs of the roles that store values and read them back.",
-    }
-    for name, description in rows.items():
-        yield Variable(
-            name, description, "list(string)", None, True, _IAM_ARN, "Give at least one ARN of an IAM role or user."
-        )
-
-
-def input_name(source: RoleInput) -> str:
-    if source.of:
-        return f"role_{names.snake(source.of)}"
-    return f"{names.snake(source.kind or 'consumer')}_roles_{names.snake(source.secret)}"
-
-
-def _role_inputs(stack: Stack) -> tuple[RoleInput, ...]:
-    return tuple({i.id: i for shard in stack.shards for i in shard.role_inputs}.values())
-
-
-def _inputs(stack: Stack) -> Iterable[Variable]:
-    for source in _role_inputs(stack):
-        description = quoting.one_line(source.description)
-        yield Variable(
-            input_name(source),
-            description,
-            "list(string)",
-            None,
-            True,
-            _ROLE_NAME,
-            "Give at least one name of a role, no ARN.",
-        )
-
-
-def arn_variable(item: Item) -> str:
-    return f"{'managed' if item.home is Home.MANAGED else 'existing'}_secret_arn_{names.snake(item.id)}"
-
-
-def key_variable(item: Item) -> str:
-    return f"{'managed' if item.home is Home.MANAGED else 'existing'}_key_arn_{names.snake(item.id)}"
-
-
-def replica_key_variable(region: str) -> str:
-    return f"replica_key_arn_{names.snake(region)}"
-
-
-def _replicas(stack: Stack) -> Iterable[Variable]:
-    if any(item.declared for item in stack.items):
-        for region in stack.environment.replicas:
-            text = f"ARN of the customer managed key in {region} that encrypts the copies there."
-            yield Variable(replica_key_variable(region), text, required=True)
-
-
-def _existing(item: Item) -> Iterable[Variable]:
-    if item.home is Home.PARAMETER_STORE:
-        return
-    if item.home is Home.MANAGED:
-        description = f"ARN of the secret that the service keeps for '{item.id}'."
-    elif item.declared:
-        description = f"ARN of a secret that exists already, to be used for '{item.id}' instead of a new one."
-    else:
-        description = f"ARN of the existing secret for '{item.id}'."
-    yield Variable(
-        arn_variable(item), description, default=item.arn or None, required=not item.declared and not item.arn
-    )
-    yield Variable(
-        key_variable(item), f"ARN of the customer managed key of the secret '{item.id}', when it has one of its own."
-    )
-
-
-def package_variable(function: Function) -> str:
-    return f"rotation_package_{names.snake(function.rotation.name)}"
-
-
-def master_key_variable(function: Function) -> str:
-    return f"master_key_arn_{names.snake(function.id)}"
-
-
-def _rotation_variables(stack: Stack) -> Iterable[Variable]:
-    yield Variable(
-        "enable_rotation", "Whether rotation runs. Only after every consumer reads the secret.", "bool", stack.rotating
-    )
-    for rotation in stack.rotations:
-        name = f"rotation_package_{names.snake(rotation.name)}"
-        yield Variable(
-            name, f"Path of the package (zip) of {rotation.name}.", "string", f"rotation/{rotation.name}.zip"
-        )
-    for function in stack.functions:
-        if function.masters:
-            text = f"ARN of the customer managed key of the master secrets of {function.rotation.name}, when it is none of this module's."
-            yield Variable(master_key_variable(function), text)
-    yield Variable(
-        "rotation_subnet_ids", "Subnets for the rotation functions, when the database is in a VPC.", "list(string)", []
-    )
-    groups = "Security groups for the rotation functions: out to the database and to port 443."
-    yield Variable("rotation_security_group_ids", groups, "list(string)", [])
-    topic = "Topic that hears of failed rotations; it must let cloudwatch and events.amazonaws.com publish."
-    yield Variable("rotation_alarm_topic_arn", topic)
-    made = "Whether to make that topic here; not when rotation_alarm_topic_arn is given."
-    yield Variable("create_alarm_topic", made, "bool", False)
-    endpoint = "VPC in which to make an endpoint to Secrets Manager; null when it has one or a way to the internet."
-    yield Variable("endpoint_vpc_id", endpoint)
-    groups = "Security groups of that endpoint: in from the rotation functions and the readers on port 443."
-    yield Variable("endpoint_security_group_ids", groups, "list(string)", [])
-    boundary = "Permissions boundary of the roles that this configuration creates."
-    yield Variable("permissions_boundary_arn", boundary, default=stack.environment.boundary or None)
-
-
 # ---------------------------------------------------------------- symbols
 
 
-class _Writer:
+class _Writer(Expressions):
     """Turns the description of an environment into what the templates show."""
 
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
         self.items = {item.id: item for item in stack.items}
-        self.inputs = {i.id: i for i in _role_inputs(stack)}
+        self.inputs = {i.id: i for i in role_inputs(stack)}
 
     def values(self) -> Mapping[str, object]:
         stack = self.stack
@@ -187,7 +59,8 @@ class _Writer:
                 "tags": dict(sorted(stack.common_tags.items())),
             },
             "items": [self._item(item) for shard in stack.shards for item in shard.items],
-            "functions": [self._function(shard, f) for shard in stack.shards for f in shard.functions],
+            "functions": [self._function(shard, f) for shard in stack.shards for f in shard.own_functions],
+            "copies": [self._copies(region) for region in stack.copied_to],
             "failures": policies.FAILURES,
             "operations": self._operations(),
             "has_key": stack.has_key,
@@ -236,7 +109,39 @@ class _Writer:
             stem = "arn:${local.partition}:iam::${local.account}:role/"
             both = f'["{stem}${{name}}", "{stem}*/${{name}}"]'
             roles[input_name(source)] = Raw(f"flatten([for name in var.{input_name(source)} : {both}])")
-        return {"secret_arn": arns, "role_arns": roles}
+        keys = {}
+        for region in self.stack.copied_to:
+            variable, made = f"var.{replica_key_variable(region)}", f"aws_kms_key.copies_{names.snake(region)}[*].arn"
+            keys[names.snake(region)] = Raw(f"{variable} != null ? {variable} : one({made})")
+        return {"secret_arn": arns, "role_arns": roles, "copies_key_arn": keys}
+
+    def _copies(self, region: str) -> Mapping[str, object]:
+        """The key of the copies in another region."""
+        return {
+            "id": names.snake(region),
+            "region": region,
+            "wanted": Raw(f"var.{replica_key_variable(region)} == null ? 1 : 0"),
+            "description": f"Copies in {region} of the secrets of {self.stack.slug}",
+            "policy": self.write(policies.replica_key_policy(self.stack, region)),
+            "tags": dict(sorted(self.stack.common_tags.items())),
+        }
+
+    def _hosted(self, item: Item, function: Function) -> Mapping[str, object]:
+        """What CloudFormation is given, for only its transform deploys a function of AWS's own. Whatever is absent is null here."""
+        master = item.secret.key(MASTER)
+        masters: dict[str, object] = {}
+        if master is not None and function.masters:
+            key = Raw(f"var.{master_key_variable(function)}")
+            masters = {"MasterSecretArn": master.constant, "MasterSecretKmsKeyArn": key}
+        return {
+            "RotationType": function.rotation.hosted,
+            "RotationLambdaName": self.stack.hosted_name(item),
+            "KmsKeyArn": Raw("aws_kms_key.this.arn"),
+            "ExcludeCharacters": function.rotation.exclude_characters,
+            **masters,
+            "VpcSubnetIds": Raw(_joined("rotation_subnet_ids")),
+            "VpcSecurityGroupIds": Raw(_joined("rotation_security_group_ids")),
+        }
 
     def _item(self, item: Item) -> Mapping[str, object]:
         id, guarded = names.snake(item.id), item.home is Home.SECRETS_MANAGER
@@ -250,7 +155,8 @@ class _Writer:
             "existing": Raw(f"var.{arn_variable(item)} == null ? 1 : 0"),
             "description": f"{item.secret.kind.value} of {self.stack.slug}",
             "replicas": [
-                {"region": r, "key": Raw(f"var.{replica_key_variable(r)}")} for r in self.stack.environment.replicas
+                {"region": r, "key": Raw(f"local.copies_key_arn.{names.snake(r)}")}
+                for r in self.stack.environment.replicas
             ],
             "tags": dict(sorted(self.stack.tags(item).items())),
             "arn": Raw(f"local.secret_arn.{id}"),
@@ -261,6 +167,9 @@ class _Writer:
             "roles": self._attached(item, "role"),
             "users": self._attached(item, "user"),
             "function": names.snake(function.id) if function else "",
+            "hosted": self._hosted(item, function) if function and function.rotation.hosted else None,
+            "hosted_stack": names.slug(f"{self.stack.slug}-{item.id}-rotation", 100),
+            "transform": HOSTING,
             "schedule": item.secret.rotation.schedule,
         }
 
@@ -268,7 +177,7 @@ class _Writer:
         """Roles or users that get the consumer policy: those of another account can't."""
         own = [p.name for p in item.principals if p.kind == kind and self.stack.environment.account in ("", p.account)]
         lists = [f"var.{input_name(i)}" for i in item.inputs] if kind == "role" else []
-        return Raw(f"toset({_concat(own, lists)})") if own or lists else None
+        return Raw(f"toset({concat(own, lists)})") if own or lists else None
 
     def _function(self, shard: Shard, function: Function) -> Mapping[str, object]:
         served = [shard.item(id) for id in function.secrets]
@@ -292,7 +201,7 @@ class _Writer:
             "package_hash": Raw(f"filebase64sha256(var.{package_variable(function)})"),
             "variables": variables,
             "assume": self.write(policies.assume_policy()),
-            "policy": self.write(policies.rotation_policy(function)),
+            "policy": self.write(policies.rotation_policy(self.stack, function)),
             "network": self.write(policies.network_policy()),
             "only": self.write(One("secret", served[0].id)) if len(served) == 1 else None,
             "tags": dict(sorted(self.stack.common_tags.items())),
@@ -301,15 +210,23 @@ class _Writer:
     def one(self, symbol: One) -> str:
         if symbol.name == "secret":
             return f"local.secret_arn.{names.snake(symbol.of)}"
+        if symbol.name == "replica":
+            region, _, id = symbol.of.partition(" ")
+            return f'replace(local.secret_arn.{names.snake(id)}, ":${{local.region}}:", ":{region}:")'
         if symbol.name == "topic":
             return "aws_sns_topic.alarms[0].arn"
         if symbol.name == "logs":
             return f'"${{aws_cloudwatch_log_group.rotation_{names.snake(symbol.of)}[0].arn}}:*"'
-        return _LOCALS[symbol.name]
+        return super().one(symbol)
+
+    def given(self, secret: str) -> str:
+        return f"var.{key_variable(self.items[secret])}"
 
     def many(self, symbol: Many) -> str:
-        if symbol.name in _PEOPLE:
-            return _PEOPLE[symbol.name]
+        if symbol.name in PEOPLE:
+            return super().many(symbol)
+        if symbol.name == "replica-keys":
+            return f"[local.copies_key_arn.{names.snake(symbol.of)}]"
         if symbol.name == "roles":
             return f"local.role_arns.{input_name(self.inputs[symbol.of])}"
         if symbol.name == "master-keys":
@@ -321,45 +238,7 @@ class _Writer:
         held = [f"var.{key_variable(i)}" for i in items if i.home is not Home.PARAMETER_STORE]
         return f"compact([{', '.join([*own, *held])}])" if own and held else f"[{', '.join([*own, *held])}]"
 
-    def write(self, value: object) -> object:
-        """``value`` with every symbol replaced by an expression."""
-        if isinstance(value, Text):
-            return Raw(quoting.hcl_template([p if isinstance(p, str) else Raw(self.one(p)) for p in value.parts]))
-        if isinstance(value, One):
-            return Raw(self.one(value))
-        if isinstance(value, Many):
-            return Raw(self.many(value))
-        if isinstance(value, Flat):
-            lists = [self.many(p) for p in value.parts if isinstance(p, Many)]
-            return Raw(_concat([self.write(p) for p in value.parts if not isinstance(p, Many)], lists))
-        if isinstance(value, Mapping):
-            return {k: self._statements(v) if k == "Statement" else self.write(v) for k, v in value.items()}
-        if isinstance(value, list):
-            return [self.write(v) for v in value]
-        return value
 
-    def _statements(self, value: object) -> object:
-        """Statements; one that is conditional stands last and is cut off when its input is not given."""
-        assert isinstance(value, list)
-        written = [self.write(s.statement if isinstance(s, When) else s) for s in value]
-        conditional = [s for s in value if isinstance(s, When)]
-        if not conditional:
-            return written
-        assert conditional == value[-1:], "only the last statement can be conditional"
-        given = f"var.{key_variable(self.items[conditional[0].of])} != null ? {len(written)} : {len(written) - 1}"
-        return Raw(f"slice({quoting.hcl_value(written, 4)}, 0, {given})")
-
-
-_LOCALS = {
-    "partition": "local.partition",
-    "region": "local.region",
-    "account": "local.account",
-    "url-suffix": "local.url_suffix",
-}
-_PEOPLE = {"administrators": "var.administrator_arns", "deployers": "var.deployer_arns", "writers": "var.writer_arns"}
-
-
-def _concat(singles: Sequence[object], lists: Sequence[str]) -> str:
-    own = ", ".join(quoting.hcl_value(v) for v in singles)
-    parts = [*([f"[{own}]"] if own else []), *lists]
-    return parts[0] if len(parts) == 1 else f"concat({', '.join(parts)})"
+def _joined(variable: str) -> str:
+    """A list as CloudFormation's transform takes it; nothing outside a network."""
+    return f'length(var.rotation_subnet_ids) > 0 ? join(",", var.{variable}) : null'

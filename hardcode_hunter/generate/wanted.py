@@ -144,6 +144,27 @@ class Stack:
         named = re.compile(rf".*:secret:{re.escape(item.name)}-[A-Za-z0-9]{{6}}\\Z")
         return item.secret.rotation.name != "none" or item.arn in masters or any(named.match(m) for m in masters)
 
+    def foreign(self, item: Item, account: str = "") -> tuple[Principal, ...]:
+        """The readers of ``item`` in another account than the environment's: in ``account``, or in any."""
+        own = self.environment.account
+        if not own or item.home is not Home.SECRETS_MANAGER:
+            return ()
+        return tuple(p for p in item.principals if p.account != own and account in ("", p.account))
+
+    @property
+    def foreign_accounts(self) -> tuple[str, ...]:
+        """Other accounts with readers."""
+        return tuple(sorted({p.account for item in self.items for p in self.foreign(item)}))
+
+    def replica_regions(self, item: Item) -> tuple[str, ...]:
+        """Regions with a copy of ``item``."""
+        return self.environment.replicas if item.declared else ()
+
+    @property
+    def copied_to(self) -> tuple[str, ...]:
+        """Regions with a copy of any secret."""
+        return self.environment.replicas if any(item.declared for item in self.items) else ()
+
     @property
     def has_key(self) -> bool:
         return any(item.home in STORED for item in self.items)
@@ -308,6 +329,11 @@ def _item(plan: Plan, environment: Environment, secret: Secret) -> Item:
         )
     declared = secret.home is Home.SECRETS_MANAGER and plan.order is Order.SHELL_FIRST and not secret.existing
     principals, inputs = readers.readers(where, secret)
+    away = [p for p in principals if environment.account and p.account != environment.account]
+    if away and secret.home is Home.PARAMETER_STORE:
+        raise UsageError(
+            f"{where}: {away[0].arn} is in another account, which can't read a parameter of this one; choose the home 'secretsmanager'"
+        )
     return Item(secret, name, declared, arn, principals, inputs)
 
 

@@ -22,7 +22,7 @@ from tests.terraform_provider import schema
 PROVIDER = "6.69.1"
 BINDINGS = "cdktn-provider-aws==25.8.1"  # generated from version 6.69.1 of the provider
 FOLDERS = (
-    "cloudwatch-event-rule", "cloudwatch-event-target", "cloudwatch-log-group", "cloudwatch-metric-alarm", "data-aws-caller-identity", "data-aws-partition", "data-aws-region", "iam-policy", "iam-role",
+    "cloudformation-stack", "cloudwatch-event-rule", "cloudwatch-event-target", "cloudwatch-log-group", "cloudwatch-metric-alarm", "data-aws-caller-identity", "data-aws-partition", "data-aws-region", "iam-policy", "iam-role",
     "iam-role-policy", "iam-role-policy-attachment", "iam-user-policy-attachment", "kms-alias", "kms-key", "lambda-function",
     "lambda-permission", "secretsmanager-secret", "secretsmanager-secret-policy", "secretsmanager-secret-rotation",
     "secretsmanager-secret-version", "sns-topic", "sns-topic-policy", "vpc-endpoint",
