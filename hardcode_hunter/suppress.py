@@ -6,12 +6,11 @@ comment it was. Bare ``# nosec`` and ``# noqa`` don't count: most of them stand 
 
 from __future__ import annotations
 
-import io
 import re
-import tokenize
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from hardcode_hunter.languages.comments import Comment, comments
 from hardcode_hunter.model import Finding, Remark, Source
 
 MARKERS = (
@@ -53,17 +52,6 @@ _CREDENTIAL_RULE = re.compile(
 )
 _CHECKOV = re.compile(r"checkov:skip=\s*CKV_SECRET_\d+\b")
 INFRASTRUCTURE = frozenset(["cloudformation", "terraform", "yaml", "dockerfile"])
-_HASH = frozenset(["yaml", "cloudformation", "dotenv", "toml", "ini", "shell", "dockerfile", "properties", "python"])
-
-
-@dataclass(frozen=True, slots=True)
-class Comment:
-    """One comment; ``alone`` when nothing but it stands on its line. ``after`` is the line on which what follows it starts."""
-
-    line: int
-    end_line: int
-    text: str
-    alone: bool
 
 
 @dataclass(slots=True)
@@ -323,77 +311,3 @@ def metadata(source: Source) -> tuple[str, ...]:
             if isinstance(key, Scalar) and hushes(body):
                 found.append(f"Resources/{key.value}")
     return tuple(found)
-
-
-# ---------------------------------------------------------------- where comments are
-
-
-def comments(source: Source) -> Iterator[Comment]:
-    """The comments of a file, by its language; of one that doesn't tokenize, line by line."""
-    if source.language == "json" or (source.path.endswith(".json") and source.language == "cloudformation"):
-        return
-    text = source.data.decode("utf-8", "replace")
-    if source.language == "python":
-        try:
-            yield from _python(text)
-            return
-        except (tokenize.TokenError, SyntaxError, IndentationError):
-            pass
-    yield from _scanned(text.replace("\r\n", "\n").replace("\r", "\n"), source.language)
-
-
-def _python(text: str) -> Sequence[Comment]:
-    found = []
-    for token in tokenize.generate_tokens(io.StringIO(text, newline=None).readline):
-        if token.type == tokenize.COMMENT:
-            found.append(
-                Comment(token.start[0], token.start[0], token.string, not token.line[: token.start[1]].strip())
-            )
-    return found
-
-
-_QUOTED = r""""(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'"""
-_CLOSERS = {"/*": "*/", "<!--": "-->"}
-
-
-def _opener(marks: str) -> re.Pattern[str]:
-    """Quoted text, which is skipped, or a mark that begins a comment."""
-    return re.compile(f"(?:{_QUOTED})|(?P<mark>{marks})")
-
-
-_OPENERS = {
-    "terraform": _opener(r"#|//|/\*"),
-    "sql": _opener(r"--|/\*|#"),
-    "markdown": _opener(r"<!--"),
-    "ini": _opener(r"[#;]"),
-    "text": _opener(r"#|//|/\*|--|<!--|;"),
-    "#": _opener(r"#"),
-}
-
-
-def _scanned(text: str, language: str) -> Iterator[Comment]:
-    """Comments of languages whose strings end on their line; quotes are skipped, so that their content is none."""
-    opener = _OPENERS.get(language) or _OPENERS["#" if language in _HASH else "text"]
-    lines = text.split("\n")
-    number = 0
-    while number < len(lines):
-        row = lines[number]
-        mark = _opening(row, opener)
-        if mark is None:
-            number += 1
-            continue
-        at, last = mark.start(), number
-        closer = _CLOSERS.get(mark.group("mark"), "")
-        while closer and last + 1 < len(lines) and closer not in lines[last][at if last == number else 0 :]:
-            last += 1
-        yield Comment(number + 1, last + 1, "\n".join([row[at:], *lines[number + 1 : last + 1]]), not row[:at].strip())
-        number = last + 1
-
-
-def _opening(row: str, opener: re.Pattern[str]) -> re.Match[str] | None:
-    """Where a comment begins on a line: outside quotes, at its start or after a blank."""
-    for mark in opener.finditer(row):
-        inside = mark.group("mark") in ("#", ";", "--", "//") and mark.start() and not row[mark.start() - 1].isspace()
-        if mark.group("mark") and not inside:
-            return mark
-    return None

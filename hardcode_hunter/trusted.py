@@ -22,8 +22,9 @@ from hardcode_hunter.images import Git
 from hardcode_hunter.model import Remark
 
 if TYPE_CHECKING:
+    from hardcode_hunter.languages.comments import Comment
     from hardcode_hunter.model import Source
-    from hardcode_hunter.suppress import Comment, Stood
+    from hardcode_hunter.suppress import Stood
 
 CODE = "not-obeyed"
 """Of the remarks on what the scanned tree would hush and may not."""
@@ -160,6 +161,7 @@ def _stood(source: Source, before: bytes | None) -> Stood:
     """What of a file stood in it, by the text of its lines: moved lines and another indentation are nothing new. ``before`` is the file as of
     the commit, ``None`` when there was none."""
     from hardcode_hunter import suppress
+    from hardcode_hunter.languages.comments import comments
 
     if before is None:
         return suppress.Stood()
@@ -171,9 +173,9 @@ def _stood(source: Source, before: bytes | None) -> Stood:
         if known[text] > 0:
             known[text] -= 1
             lines.add(number)
-    said = Counter(_said(comment, earlier) for comment in suppress.comments(old))
+    said = Counter(_said(comment, earlier) for comment in comments(old))
     kept = set()
-    for comment in suppress.comments(source):
+    for comment in comments(source):
         words = _said(comment, new)
         if said[words] > 0:
             said[words] -= 1

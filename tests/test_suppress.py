@@ -81,6 +81,93 @@ CASES = {
 }
 
 
+VALUE = "harbour-light-9"
+LINES = {  # name of a file: text with the line of a credential in it, and how comments are written there
+    "a.py": ('password = "VALUE"', "# {}"),
+    "old.py": ('print "x"\npassword = "VALUE"', "# {}"),
+    "a.yaml": ("house:\n  password: VALUE", "# {}"),
+    "t.yaml": (
+        "Resources:\n  Db:\n    Type: AWS::RDS::DBInstance\n    Properties:\n      MasterUserPassword: VALUE",
+        "# {}",
+    ),
+    "a.tf": ('variable "x" {}\nlocals {\n  password = "VALUE"', "# {}"),
+    "b.tf": ('variable "x" {}\nlocals {\n  password = "VALUE"', "// {}"),
+    "c.tf": ('variable "x" {}\nlocals {\n  password = "VALUE"', "/* {} */"),
+    "a.tfvars": ('db_password = "VALUE"', "# {}"),
+    ".env": ("DB_PASSWORD=VALUE", "# {}"),
+    "a.ini": ("[db]\npassword = VALUE", "; {}"),
+    "b.ini": ("[db]\npassword = VALUE", "# {}"),
+    "a.properties": ("db.password=VALUE", "# {}"),
+    "a.toml": ('[db]\npassword = "VALUE"', "# {}"),
+    "a.sh": ('export DB_PASSWORD="VALUE"', "# {}"),
+    "Makefile": ("DB_PASSWORD = VALUE", "# {}"),
+    "a.ps1": ('Connect-Db -Password "VALUE"', "# {}"),
+    "b.ps1": ('Connect-Db -Password "VALUE"', "<# {} #>"),
+    "Dockerfile": ('FROM x\nENV DB_PASSWORD="VALUE"', "# {}"),
+    "Jenkinsfile": ('def dbPassword = "VALUE"', "// {}"),
+    "a.sql": ("CREATE USER app WITH PASSWORD 'VALUE';", "-- {}"),
+    "a.jsonc": ('{\n  "password": "VALUE",', "// {}"),
+    "a.json5": ('{\n  "password": "VALUE",', "/* {} */"),
+    "a.bat": ("set DB_PASSWORD=VALUE", "& rem {}"),
+    "a.ipynb": ('import os\npassword = "VALUE"', "# {}"),
+}
+MARKS = {
+    "hardcode-hunter: ignore[*] seed": "ours",
+    "pragma: allowlist secret": "detect-secrets",
+    "pragma: whitelist secret": "detect-secrets",
+    "gitleaks:allow": "gitleaks",
+    "betterleaks:allow": "betterleaks",
+    "trufflehog:ignore": "trufflehog",
+    "ggignore": "ggshield",
+    "kingfisher:ignore": "kingfisher",
+    "nosec B105": "bandit",
+}
+BEFORE = {"hardcode-hunter: ignore-next-line[*] seed": "ours", "pragma: allowlist nextline secret": "detect-secrets"}
+
+
+def written(name: str, text: str) -> str:
+    """The text as a file: a notebook holds it in a cell."""
+    lines = text.replace("VALUE", VALUE).splitlines(keepends=True)
+    if not name.endswith(".ipynb"):
+        return "".join(lines)
+    cell = {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None, "source": lines}
+    return json.dumps({"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}, indent=1)
+
+
+def commented(name: str) -> dict[str, tuple[str, str]]:
+    """Path of a file → its text and who hushes it: a comment of each kind, on the line and before it, in a file of its own."""
+    text, comment = LINES[name]
+    head, _, line = text.rpartition("\n")
+    above = head + "\n" if head else ""
+    found = {f"plain/{name}": (f"{text}\n", "")}
+    for n, (mark, by) in enumerate(MARKS.items()):
+        found[f"{n}/{name}"] = (f"{text}  {comment.format(mark)}\n", by)
+    for n, (mark, by) in enumerate(BEFORE.items()):
+        found[f"before{n}/{name}"] = (f"{above}{comment.removeprefix('& ').format(mark)}\n{line}\n", by)
+    return found
+
+
+@pytest.mark.parametrize("name", LINES)
+def test_comments_of_all_scanners_hush_in_every_language(run: Run, tree: Path, name: str) -> None:
+    files = commented(name)
+    write(tree, {path: written(name, text) for path, (text, _) in files.items()})
+    document = json.loads(run("scan", ".", "--output", "json", cwd=tree).out)
+    found = {row["path"]: row["suppressed"] for row in (*document["findings"], *document["suppressed"])}
+    assert found == {path: by for path, (_, by) in files.items()}
+
+
+def test_a_comment_in_a_notebook_hushes_its_own_line_only(run: Run, tree: Path) -> None:
+    text = 'password = "VALUE"  # gitleaks:allow\nmail_password = "quay-at-night-7"\n'
+    write(tree, {"a.ipynb": written("a.ipynb", text)})
+    document = json.loads(run("scan", ".", "--output", "json", cwd=tree).out)
+    assert [f["line"] for f in document["suppressed"]] == [document["findings"][0]["line"] - 1]
+    joined = json.loads(written("a.ipynb", text))
+    joined["cells"][0]["source"] = "".join(joined["cells"][0]["source"])
+    write(tree, {"a.ipynb": json.dumps(joined)})
+    document = json.loads(run("scan", ".", "--output", "json", cwd=tree).out)
+    assert len(document["findings"]) == 2, "all of the cell is one line of the file: nobody can say which is meant"
+
+
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
     root = tmp_path / "tree"

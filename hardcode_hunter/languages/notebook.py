@@ -197,12 +197,18 @@ def _decoded(data: bytes, strings: list[tuple[int, int]]) -> tuple[str, array[in
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What a person sees of a notebook: the source of one cell, or a text that it put out. ``data`` is that text in UTF-8."""
+    """What a person sees of a notebook: the ``source`` of one cell, or a text that it put out. ``data`` is that text in UTF-8."""
 
     label: str
     data: bytes
+    source: bool
     _text: str
     _at: array[int]
+
+    def lines(self) -> list[int]:
+        """The byte of the file at which each line of :attr:`data` starts."""
+        starts = [0, *(m.end() for m in re.finditer("\n", self._text))]
+        return [self._at[start] for start in starts if start < len(self._at)]
 
     def span(self, span: Span) -> Span | None:
         """Where bytes of the file stand in :attr:`data`; ``None`` for bytes that are not shown here."""
@@ -222,12 +228,11 @@ def shown(data: bytes) -> Sequence[Shown]:
         return ()
     found = []
     for number, cell in enumerate(cells, 1):
-        for label, strings in (
-            (f"cell {number}", cell.strings),
-            *((f"output of cell {number}", [s]) for s in cell.printed),
-        ):
+        texts = [(f"cell {number}", True, cell.strings)]
+        texts += [(f"output of cell {number}", False, [printed]) for printed in cell.printed]
+        for label, source, strings in texts:
             text, at = _decoded(data, strings)
-            found.append(Shown(label, text.encode("utf-8", "surrogatepass"), text, at))
+            found.append(Shown(label, text.encode("utf-8", "surrogatepass"), source, text, at))
     return found
 
 
