@@ -32,6 +32,7 @@ class Settings:
     per_file_ignores: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     exclude: tuple[str, ...] = ()
     force_exclude: bool = False
+    respect_gitignore: bool = True
     extra_rules: tuple[str, ...] = ()
     default_rules: bool = True
     suppressions: bool = True

@@ -103,16 +103,18 @@ class Walk:
 
 @dataclass(slots=True)
 class OnDisk:
-    """The feed of files as they lie below ``paths``. ``forced`` excludes named files too, as a hook wants it."""
+    """The feed of files as they lie below ``paths``. ``forced`` excludes named files too, as a hook wants it; without ``gitignore``
+    what git ignores is looked at as well."""
 
     walk: Walk
     paths: Sequence[Path]
     exclude: tuple[str, ...] = ()
     forced: bool = False
+    gitignore: bool = True
     fallback: str = ""
 
     def names(self) -> Iterator[str]:
-        return files(self.walk.root, self.paths, self.exclude, forced=self.forced)
+        return files(self.walk.root, self.paths, self.exclude, forced=self.forced, gitignore=self.gitignore)
 
     def read(self, name: str, *, keep_binary: bool = False) -> bytes | None:
         return read(self.walk, name, keep_binary=keep_binary)
@@ -161,10 +163,12 @@ def _holding(anchor: Path) -> Path | None:
     return here if anchor == here or here in anchor.parents else None
 
 
-def files(root: Path, paths: Sequence[Path], exclude: Iterable[str] = (), *, forced: bool = False) -> Iterator[str]:
+def files(
+    root: Path, paths: Sequence[Path], exclude: Iterable[str] = (), *, forced: bool = False, gitignore: bool = True
+) -> Iterator[str]:
     """Paths of files below ``paths``, relative to ``root``, POSIX, sorted, each once. Raises ``UsageError`` for a path that is absent.
 
-    A file that is named is looked at even if it is excluded, unless ``forced``.
+    A file that is named is looked at even if it is excluded, unless ``forced``; what git ignores only without ``gitignore``.
     """
     patterns = tuple(exclude)
     seen: set[str] = set()
@@ -173,7 +177,7 @@ def files(root: Path, paths: Sequence[Path], exclude: Iterable[str] = (), *, for
         if not os.path.lexists(absolute):
             raise UsageError(f"{path}: no such file or directory; give paths that exist")
         is_file = not absolute.is_dir() or (absolute.is_symlink() and _inside(root, absolute.parent.resolve()))
-        listing = [relative(root, absolute)] if is_file else _below(root, absolute.resolve())
+        listing = [relative(root, absolute)] if is_file else _below(root, absolute.resolve(), gitignore)
         for name in sorted(listing):
             if name not in seen and not ((forced or not is_file) and excluded(name, patterns)):
                 seen.add(name)
@@ -210,10 +214,14 @@ def matches(name: str, pattern: str) -> bool:
     return any(fnmatchcase(part, plain) or fnmatchcase("/".join(parts[: n + 1]), plain) for n, part in enumerate(parts))
 
 
-def _below(root: Path, folder: Path) -> list[str]:
-    listed = _git_listing(root, folder) if (root / ".git").exists() else None
+def _below(root: Path, folder: Path, gitignore: bool) -> list[str]:
+    listed = _git_listing(root, folder) if gitignore and (root / ".git").exists() else None
     if listed is not None:
         return listed
+    if (folder / "HEAD").is_file() and (folder / "objects").is_dir() and (folder / "refs").is_dir():
+        raise UsageError(
+            f"{folder}: a bare git repository holds no files that could be scanned; clone it, and scan that"
+        )
     found: list[str] = []
     for here, folders, names in os.walk(folder):
         links = [d for d in folders if os.path.islink(os.path.join(here, d))]

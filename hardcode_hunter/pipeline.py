@@ -147,7 +147,9 @@ def scan(
     root = (root or discover.project_root(paths)).resolve()
     rules = ruleset.load(tuple(Path(folder) for folder in settings.extra_rules), builtin=settings.default_rules)
     catalogue = _catalogue(rules, settings)
-    feed = feed or discover.OnDisk(discover.Walk(root), paths, settings.left_out, settings.force_exclude)
+    feed = feed or discover.OnDisk(
+        discover.Walk(root), paths, settings.left_out, settings.force_exclude, settings.respect_gitignore
+    )
     reading = read(feed, rules, progress, key)
     found = _detected(reading)
     judged = judge.judge(

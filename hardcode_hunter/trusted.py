@@ -141,9 +141,10 @@ def _differences(theirs: Settings, ours: Settings) -> Iterator[tuple[str, str]]:
         ("require-reason", not theirs.require_reason, not ours.require_reason),
         ("suppressions", theirs.suppressions, ours.suppressions),
         ("force-exclude", theirs.force_exclude, ours.force_exclude),
+        ("respect-gitignore", theirs.respect_gitignore, ours.respect_gitignore),
     ):
         if now and not before:
-            yield key, str(key in ("suppressions", "force-exclude")).lower()
+            yield key, str(key not in ("default-rules", "require-reason")).lower()
 
 
 def _more(theirs: Sequence[str], ours: Sequence[str]) -> list[str]:

@@ -154,6 +154,16 @@ EXIT_2 = {
         "hardcode-hunter.baseline:1: not a line of JSON",
     ),
     "absent baseline": (["scan", ".", "--baseline", "x.baseline"], {"app.py": CLEAN}, "there is no such baseline"),
+    "a list of what is absent": (
+        ["scan", "@list"],
+        {"app.py": CLEAN, "list": "nothing.py\n"},
+        "nothing.py: no such file",
+    ),
+    "a bare repository": (
+        ["scan", "."],
+        {"HEAD": "ref: refs/heads/main\n", "objects/x": "", "refs/heads/main": "0\n", "config": "[core]\n"},
+        "a bare git repository holds no files",
+    ),
     "staged outside git": (["scan", "--staged"], {"app.py": CLEAN}, "no git work tree"),
     "since outside git": (["scan", "--since", "main"], {"app.py": CLEAN}, "no git work tree"),
     "staged and since": (["scan", "--staged", "--since", "main"], {"app.py": CLEAN}, "exclude one another"),
@@ -261,6 +271,26 @@ def test_show_files_lists_what_would_be_scanned(run: Run, tree: Path) -> None:
     assert (ran.status, ran.out) == (0, "a/c.yaml\nb.py\n")
 
 
+def test_what_git_ignores_is_looked_at_when_asked_for(run: Run, repository: Repository) -> None:
+    repository.commit({".gitignore": ".env\n", "a.py": CLEAN})
+    repository.write({".env": "DB_PASSWORD=harbour-light-9\n"})
+    assert run("scan", ".", cwd=repository.root).status == 0
+    assert run("scan", ".env", cwd=repository.root).status == 1, "it is named"
+    assert run("scan", ".", "--no-respect-gitignore", cwd=repository.root).status == 1
+    repository.write({"hardcode-hunter.toml": "respect-gitignore = false\n"})
+    assert run("scan", ".", cwd=repository.root).status == 1
+    assert run("scan", ".", "--respect-gitignore", cwd=repository.root).status == 0
+
+
+def test_a_long_list_of_paths_can_stand_in_a_file(run: Run, tree: Path) -> None:
+    write(tree, {"a.py": LEAKY, "deep/b b.py": CLEAN, "@c.py": CLEAN, "list": "deep/b b.py\n\n@c.py\n"})
+    assert run("scan", "@list", "--show-files", cwd=tree).out == "deep/b b.py\n@c.py\n"
+    assert run("scan", "@c.py", "--show-files", cwd=tree).out == "@c.py\n", "a file of that name is itself"
+    ran = run("scan", "@nowhere", cwd=tree)
+    assert (ran.status, ran.err.count("\n")) == (2, 1)
+    assert "@nowhere: cannot be read" in ran.err
+
+
 def test_show_settings_is_a_configuration_file(run: Run, tree: Path) -> None:
     write(tree, {"a.py": CLEAN, "pyproject.toml": '[tool.hardcode-hunter]\nexclude = ["gen"]\n'})
     ran = run("scan", "--show-settings", "--ignore", "generic-*", cwd=tree)
@@ -298,6 +328,13 @@ def test_several_formats_in_one_run(run: Run, tree: Path, tmp_path: Path) -> Non
     assert ran.out.startswith("a.py:5:")
     assert '"rule": "postgresql-password"' in (tmp_path / "x.json").read_text()
     assert "\033" not in (tmp_path / "x.txt").read_text()
+
+
+def test_a_dash_is_stdout(run: Run, tree: Path) -> None:
+    write(tree, {"a.py": LEAKY})
+    assert run("scan", ".", "--output", "concise:-", cwd=tree).out.startswith("a.py:5:")
+    assert run("scan", ".", "--output", "concise:-", "--output", "json", cwd=tree).status == 2
+    assert sorted(path.name for path in tree.iterdir()) == ["a.py"]
 
 
 COLOURS = [

@@ -29,13 +29,32 @@ def feed(options: Options, paths: tuple[Path, ...], settings: Settings, root: Pa
     if options.hook and (changes := _hooked(options, settings, root)):
         return stack.enter_context(changes)
     if not options.staged and options.since is None:
-        return discover.OnDisk(discover.Walk(root), paths, settings.left_out, settings.force_exclude or options.hook)
+        forced = settings.force_exclude or options.hook
+        return discover.OnDisk(discover.Walk(root), paths, settings.left_out, forced, settings.respect_gitignore)
     from hardcode_hunter import images
 
     within = [_name(root, path) for path in options.paths]
     if options.since is not None:
         return stack.enter_context(images.since(root, ref(options.since), within, settings.left_out))
     return stack.enter_context(images.staged(root, within, settings.left_out))
+
+
+def listed(paths: tuple[Path, ...]) -> tuple[Path, ...]:
+    """``paths``, and in the place of ``@FILE`` the paths that stand in it, one a line. Raises ``UsageError`` when it can't be read."""
+    found: list[Path] = []
+    for path in paths:
+        name = os.fspath(path)
+        if not name.startswith("@") or os.path.lexists(path):
+            found.append(path)
+            continue
+        try:
+            rows = Path(name[1:]).read_bytes().splitlines()
+        except OSError as error:
+            raise UsageError(
+                f"{name}: cannot be read ({error.strerror}); give a file that lists paths, one a line"
+            ) from None
+        found += [Path(os.fsdecode(row)) for row in rows if row.strip()]
+    return tuple(found)
 
 
 def _hooked(options: Options, settings: Settings, root: Path) -> Changes | None:

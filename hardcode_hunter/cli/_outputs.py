@@ -30,11 +30,11 @@ class Target:
 
 
 def targets(specs: Iterable[str]) -> tuple[Target, ...]:
-    """``FORMAT[:FILE]``, each. Raises ``UsageError`` for an unknown format, and for two that would go to one place."""
+    """``FORMAT[:FILE]``, each; ``-`` is stdout. Raises ``UsageError`` for an unknown format, and for two that would go to one place."""
     found: list[Target] = []
     for spec in specs:
         name, _, file = spec.partition(":")
-        target = Target(_format(name), Path(file) if file else None)
+        target = Target(_format(name), Path(file) if file not in ("", "-") else None)
         if any(t.file == target.file for t in found):
             raise UsageError(
                 f"--output: two formats go to {file or 'stdout'}; give all but one a file of its own, as in {name}:FILE"

@@ -52,6 +52,7 @@ class Options:
     per_file_ignores: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     force_exclude: bool = False
+    respect_gitignore: bool | None = None
     config: Path | None = None
     config_from: str | None = None
     isolated: bool = False
@@ -79,7 +80,9 @@ class Options:
     default="auto",
     help="Colours. Default: on a terminal, or as NO_COLOR and FORCE_COLOR say.",
 )
-@click.option("-q", "--quiet", is_flag=True, help="Print findings and errors only.")
+@click.option(
+    "-q", "--quiet", is_flag=True, help="Say nothing of remarks, nor of files that could only be read as text."
+)
 @click.option("-v", "--verbose", is_flag=True, help="Say what was looked at, even when nothing is found.")
 @click.option("--staged", is_flag=True, help="Judge the new lines of what is staged, as it is staged.")
 @click.option(
@@ -129,6 +132,11 @@ class Options:
 @click.option("--exclude", multiple=True, metavar="GLOB", help="Leave out matching files and folders; repeatable.")
 @click.option("--force-exclude", is_flag=True, help="Leave out excluded files even if they are named.")
 @click.option(
+    "--respect-gitignore/--no-respect-gitignore",
+    default=None,
+    help="Leave out what git ignores. Default: yes.",
+)
+@click.option(
     "--config",
     type=PATH,
     metavar="FILE",
@@ -147,11 +155,12 @@ class Options:
 @click.option("--show-files", is_flag=True, help="Print the files that would be looked at, and stop.")
 @click.option("--show-settings", is_flag=True, help="Print the settings that are in force, and stop.")
 def scan(**given: object) -> int:
-    """Find hardcoded credentials below PATHS (default: the working directory), or in stdin (-).
+    """Find hardcoded credentials below PATHS (default: the working directory), in stdin (-), or below the paths that a file lists (@FILE).
 
     Exit status: 0 clean, 1 findings, 2 error or incomplete. A test-value alone doesn't fail.
     """
     options = Options(**given)  # type: ignore[arg-type]
+    options = replace(options, paths=_feeds.listed(options.paths))
     paths = options.paths or (Path("."),)
     named = [p for p in paths if p != Path("-")] or [Path(".")]
     root = discover.project_root(named).resolve()
@@ -235,6 +244,9 @@ def _settings(options: Options, root: Path, trust: _Trust | None = None) -> Sett
         per_file_ignores=per_file,
         exclude=(*settings.exclude, *options.exclude),
         force_exclude=settings.force_exclude or options.force_exclude,
+        respect_gitignore=settings.respect_gitignore
+        if options.respect_gitignore is None
+        else options.respect_gitignore,
         suppressions=settings.suppressions and not options.no_suppressions,
         baseline=_below(root, options.baseline) if options.baseline else settings.baseline,
     )
