@@ -380,36 +380,39 @@ def test_a_key_in_the_repository_or_a_weak_one_is_refused(run: Run, known: Repos
 # ---------------------------------------------------------------- at size
 
 
-@pytest.fixture
-def large(run: Run, repository: Repository) -> Repository:
-    repository.write(baselined.sources(random.Random(1)))
+ROUNDS = int(os.environ.get("HARDCODE_HUNTER_TEST_ROUNDS", "1"))
+"""How many repositories, each with edits and swaps of its own; more than one takes minutes."""
+
+
+@pytest.mark.parametrize("seed", range(1, ROUNDS + 1))
+def test_fifty_random_edits_leave_the_baseline_as_it_is_and_fifty_swaps_are_caught(
+    run: Run, repository: Repository, seed: int
+) -> None:
+    sources = baselined.sources(random.Random(seed))
+    repository.write(sources)
     run("baseline", "create", cwd=repository.root)
     repository.commit()
-    assert len(entries(repository.root)) == baselined.FILES * baselined.PER_FILE == 500
-    return repository
-
-
-def test_fifty_random_edits_leave_the_baseline_as_it_is_and_fifty_swaps_are_caught(run: Run, large: Repository) -> None:
-    chance = random.Random(2)
-    names = sorted(baselined.sources(random.Random(1)))
-    before = (large.root / BASELINE).read_bytes()
+    before = (repository.root / BASELINE).read_bytes()
+    assert before.count(b"\n") == baselined.FILES * baselined.PER_FILE == 500
+    chance, names = random.Random(-seed), sorted(sources)
     for number in range(50):
-        what = baselined.edit(large.root, names, chance)
-        large.git("add", "-A")
-        ran = run("scan", "--staged", "--allow-empty", cwd=large.root)
+        what = baselined.edit(repository.root, names, chance)
+        repository.git("add", "-A")
+        ran = run("scan", "--staged", "--allow-empty", cwd=repository.root)
         assert ran.status == 0, f"{what}\n{ran.out[:800]}"
         if number % 10 == 9:
-            assert run("scan", ".", cwd=large.root).status == 0, what
-        large.commit()
-    for _ in range(50):
-        path, line = baselined.swap(large.root, names, chance)
-        large.git("add", "-A")
-        ran = run("scan", "--staged", "--output", "concise", cwd=large.root)
+            assert run("scan", ".", cwd=repository.root).status == 0, what
+        repository.commit()
+    for number in range(50):
+        path, line = baselined.swap(repository.root, names, chance)
+        repository.git("add", "-A")
+        words = ("--staged",) if number % 2 else ("--hook", path)
+        ran = run("scan", *words, "--output", "concise", cwd=repository.root)
         assert ran.status == 1, path
         assert re.match(rf"{re.escape(path)}:{line}:", ran.out)
         assert len(ran.out.splitlines()) == 2, "that one, and the closing line"
-        large.git("reset", "-q", "--hard")
-    assert (large.root / BASELINE).read_bytes() == before
+        repository.git("reset", "-q", "--hard")
+    assert (repository.root / BASELINE).read_bytes() == before
 
 
 # ---------------------------------------------------------------- import
