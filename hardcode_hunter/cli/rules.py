@@ -8,8 +8,16 @@ import click
 
 from hardcode_hunter import config, discover, ruleset
 from hardcode_hunter.errors import UsageError
+from hardcode_hunter.model import Home
 from hardcode_hunter.ruleset import Rule
 
+PLANNED = "`hardcode-hunter plan` rewrites Python, CloudFormation and Terraform so that it is read {there}; elsewhere take it out by hand"
+FIXES = {
+    Home.SECRETS_MANAGER: PLANNED.format(there="from AWS Secrets Manager"),
+    Home.PARAMETER_STORE: PLANNED.format(there="from the Parameter Store"),
+    Home.MANAGED: "let the service make and keep the password; `hardcode-hunter plan` offers it",
+    Home.ROLE: "let the program use the role that it runs with, which `hardcode-hunter plan` proposes, and delete the key",
+}
 FENCES = {"terraform": "hcl", "cloudformation": "yaml"}
 
 
@@ -81,11 +89,12 @@ def page(rule: Rule, shown: int = 2) -> str:
         rule.description,
         "",
     ]
-    lines += _matched(rule)
     lines += [
+        f"- **fix**: {FIXES[rule.home]}. Replace what others could read: whoever has a copy of the code has the value",
         f"- **store**: {rule.home.value}, {rule.home_why}",
         f"- **rotation**: {rule.rotation}, {rule.rotation_why}",
     ]
+    lines += _matched(rule)
     lines += [f"- {link}" for link in rule.references]
     for title, samples in (("Found", rule.examples), ("Not found", rule.near_misses)):
         for sample in samples[:shown]:
