@@ -129,6 +129,13 @@ def test_keys_that_a_role_replaces_need_no_infrastructure() -> None:
     assert "Static AWS keys" in files["migration/ROLL-OUT.md"] and "shop/mail.py:3" in files["migration/ROLL-OUT.md"]
 
 
+def test_a_plan_in_which_nothing_is_ready_needs_no_page() -> None:
+    asked = database(questions=(Question("q", "which environment is it?", ("prod", "dev")),))
+    for infrastructure in ("cloudformation", "terraform"):
+        assert generate(replace(plan(), secrets=(), infrastructure=infrastructure)) == ()
+        assert generate(plan(asked, infrastructure=infrastructure)) == ()
+
+
 def test_a_parameter_is_read_but_never_made() -> None:
     """CloudFormation can't make a SecureString, and a value in a template would be one."""
     for infrastructure in ("cloudformation", "terraform"):
@@ -158,6 +165,14 @@ REFUSED = {
     "serves postgres": plan(database(engine="oracle")),
     "needs a JSON secret in Secrets Manager": plan(database(home=Home.MANAGED)),
     "schedule must be": plan(database(rotation=RotationChoice(ROTATION, "", "rate(1 hour)"))),
+    "'application' must have 1 to 128": plan(application="x" * 129),
+    "'application' must have": plan(application=" "),
+    "a part that is empty or all dots": plan(database("../x")),
+    "its name 'prod//orders-db'": plan(environments=(replace(PROD, name_template="{environment}//{secret}"),)),
+    "at most 128 characters": plan(database("x" * 129)),
+    "a tag may hold letters": plan(environments=(replace(PROD, tags={"owner": "<team>"}),)),
+    "and /_.- only": plan(token("a+b", home=Home.PARAMETER_STORE)),
+    "doesn't begin with aws or ssm": plan(token(home=Home.PARAMETER_STORE), environments=(replace(PROD, name_template="aws/{secret}"),)),
     "'infrastructure' is 'pulumi'": plan(infrastructure="pulumi"),
     "no retriever is called 'telepathy'": plan(retriever="telepathy"),
 }  # fmt: skip

@@ -125,7 +125,9 @@ def test_markdown_is_read_as_text(text: str) -> None:
 
 @pytest.mark.parametrize("infrastructure", ["cloudformation", "terraform"])
 @pytest.mark.parametrize("text", [t for t in HOSTILE if "{{resolve:" not in t])
-def test_a_hostile_tag_comes_out_as_it_went_in(text: str, infrastructure: str) -> None:
+def test_a_hostile_tag_comes_out_as_it_went_in(text: str, infrastructure: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Behind the check that refuses most of them, since AWS would."""
+    monkeypatch.setattr("hardcode_hunter.generate.limits.check_tag", lambda *_: None)
     environment = replace(PROD, tags={"owner": text, f"k{text}": "v"})
     files = texts(plan(database(), infrastructure=infrastructure, environments=(environment,)))
     if infrastructure == "cloudformation":
@@ -136,6 +138,17 @@ def test_a_hostile_tag_comes_out_as_it_went_in(text: str, infrastructure: str) -
     else:
         line = next(row for row in files["migration/prod/secrets.tf"].split("\n") if re.match(r"\s+owner +=", row))
         assert _hcl_literal(line.partition("=")[2].strip()) == text
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_a_tag_that_aws_would_refuse_is_refused(text: str) -> None:
+    """AWS General Reference, "Tag naming limits and requirements": the characters that all services take."""
+    of = plan(environments=(replace(PROD, tags={"owner": text}),))
+    if re.fullmatch(r"[\w .:/=+@-]*", text):
+        assert texts(of)
+        return
+    with pytest.raises(UsageError, match=r"a tag (may hold|holds)"):
+        texts(of)
 
 
 @pytest.mark.parametrize("infrastructure", ["cloudformation", "terraform"])

@@ -31,9 +31,11 @@ def generate(plan: Plan, *, enable_rotation: frozenset[str] = frozenset()) -> tu
 
     The same plan gives the same bytes. ``enable_rotation`` are the ids of **all** secrets whose rotation is on, not only of those
     that are new: the schedule of any other secret of the same environment is left out. Raises ``UsageError``, which names the plan's key,
-    for what can't be deployed.
+    for what can't be deployed. A plan in which no secret is ready needs nothing.
     """
     stacks = _stacks(plan, enable_rotation)
+    if all(secret.blocked for secret in plan.secrets):
+        return ()
     texts: dict[str, bytes] = {}
     for stack in stacks:
         texts.update(_files(plan, stack))

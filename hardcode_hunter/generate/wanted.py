@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from hardcode_hunter.errors import UsageError
 from hardcode_hunter.generate import names, readers
-from hardcode_hunter.generate.limits import check_environment, check_schedule
+from hardcode_hunter.generate.limits import check_application, check_environment, check_name, check_schedule
 from hardcode_hunter.generate.readers import Principal, RoleInput
 from hardcode_hunter.model import Environment, Home, Order, Plan, Secret
 from hardcode_hunter.plugins import Retriever, Rotation, load
@@ -28,7 +28,6 @@ SHARD = 25
 """Secrets per template and per rotation function. An inline policy of a role holds 10,240 characters and names each secret
 twice (IAM and AWS STS quotas), a CloudFormation template 200 parameters and 500 resources: 25 secrets stay below all of them."""
 
-_NAME = re.compile(r"[A-Za-z0-9/_+=.@-]{1,512}\Z")  # Secrets Manager, CreateSecret: Name
 _SECRET_ARN = re.compile(r"arn:[a-z-]+:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[A-Za-z0-9/_+=.@-]{1,519}\Z")
 _USER = re.compile(r"[a-z][a-z0-9-]{0,39}\Z")  # ElastiCache, CreateUser: UserId
 
@@ -203,6 +202,7 @@ class Stack:
 
 def stacks(plan: Plan, enabled: frozenset[str]) -> tuple[Stack, ...]:
     """The wanted stacks, in the plan's order of environments. Raises ``UsageError`` for what no template could deploy."""
+    check_application(plan.application)
     known = {s.id for s in plan.secrets}
     for id in sorted(enabled - known):
         raise UsageError(f"rotation was to be enabled for '{id}', but migration/plan.yaml has no such secret")
@@ -323,10 +323,10 @@ def _item(plan: Plan, environment: Environment, secret: Secret) -> Item:
         raise UsageError(
             f"{where}: 'existing' is no ARN of a secret; give the full ARN, with its six random characters"
         )
-    if not arn and not _NAME.match(name):
-        raise UsageError(
-            f"{where}: its name may hold letters, digits and /_+=.@- only, at most 512 of them; change the id or the name template"
-        )
+    if not arn:
+        check_name(where, secret.home, name)
+    if len(secret.component) > 128:
+        raise UsageError(f"{where}: its id becomes a tag and part of identifiers: at most 128 characters")
     declared = secret.home is Home.SECRETS_MANAGER and plan.order is Order.SHELL_FIRST and not secret.existing
     principals, inputs = readers.readers(where, secret)
     away = [p for p in principals if environment.account and p.account != environment.account]
