@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from hardcode_hunter.model import Evaluated, Plan, Position, Skip
+from hardcode_hunter.model import Evaluated, Plan, Position, Replacement, Secret, Skip
 
 ENVIRONMENTS = {
     "production": frozenset(["prod", "production", "prd", "live"]),
@@ -36,9 +36,13 @@ def unshared(plan: Plan) -> tuple[Skip, ...]:
     """Replacements that would stop the other environments: they evaluate the line too, and have no such secret.
 
     A configuration class for each environment is the usual case: importing the module evaluates every class. A file for each
-    environment is evaluated there alone.
+    environment is evaluated there alone. In a table of all environments every entry would hold the secret of the present one.
     """
     secrets = {s.id: s for s in plan.secrets}
+    tables: dict[tuple[str, str, tuple[str, ...]], set[str]] = {}
+    for row in plan.replacements:
+        if row.position is Position.ITEM:
+            tables.setdefault(_entry(row, secrets[row.secret]), set()).add(secrets[row.secret].environment)
     having = {(s.component, s.environment) for s in plan.secrets}
     rows = []
     for row in plan.replacements:
@@ -46,6 +50,13 @@ def unshared(plan: Plan) -> tuple[Skip, ...]:
         everywhere = row.evaluated is Evaluated.IMPORT or (
             row.evaluated is Evaluated.CALL and row.position in (Position.ITEM, Position.ELEMENT)
         )
+        if row.position is Position.ITEM and len(tables[_entry(row, secret)]) > 1:
+            why = (
+                "the table has an entry for each environment, and code reads the secret of the one it runs in: leave one entry for all "
+                "of them, or choose the entry first and read its secret then"
+            )
+            rows.append(Skip(row.finding, row.path, row.line, "one-table", why, row.rule))
+            continue
         if not everywhere or environment_named(row.path) or environment_named(row.symbol) != secret.environment:
             continue
         lacking = [e.name for e in plan.environments if (secret.component, e.name) not in having]
@@ -56,3 +67,8 @@ def unshared(plan: Plan) -> tuple[Skip, ...]:
             )
             rows.append(Skip(row.finding, row.path, row.line, "one-environment", why, row.rule))
     return tuple(rows)
+
+
+def _entry(row: Replacement, secret: Secret) -> tuple[str, str, tuple[str, ...]]:
+    """What the same entry of each environment has in common."""
+    return row.path, secret.component, neutral(row.symbol)

@@ -17,6 +17,7 @@ import sys
 import types
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
+from urllib.parse import unquote, urlsplit
 
 from psycopg2.extensions import parse_dsn
 
@@ -39,18 +40,26 @@ REAL = (
 FACTORIES = {"default_factory": "default", "factory": "default"}
 
 
+ENGINES = ("sqlalchemy.create_engine", "sqlalchemy.ext.asyncio.create_async_engine")
+
+
 class Recorder:
-    """Answers to everything, and notes each call in ``calls``."""
+    """Answers to everything, and notes each call in ``calls``. An engine's URL is noted without its user and password, which
+    :func:`connected` tells."""
 
     calls: ClassVar[list[Any]] = []
+    engines: ClassVar[
+        list[tuple[Any, str, list[Any]]]
+    ] = []  # engine, URL, functions that are called before each connection
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, owner: Any = None) -> None:
         self.__dict__["name"] = name
+        self.__dict__["owner"] = owner
 
     def __getattr__(self, attribute: str) -> Any:
         if attribute.startswith("__") and attribute.endswith("__"):
             raise AttributeError(attribute)
-        return Recorder(f"{self.name}.{attribute}")
+        return Recorder(f"{self.name}.{attribute}", self)
 
     def __setattr__(self, attribute: str, value: object) -> None:
         Recorder.calls.append([f"{self.name}.{attribute} =", told(value)])
@@ -64,8 +73,26 @@ class Recorder:
     def __call__(self, *args: Any, **keywords: Any) -> Any:
         if len(args) == 1 and not keywords and isinstance(args[0], (types.FunctionType, type)):
             return args[0]  # a decorator
+        if self.name == "sqlalchemy.event.listens_for":
+            return self._listening(*args)
+        made = Recorder(f"{self.name}()")
+        if self.name in ENGINES and args and isinstance(args[0], str):
+            Recorder.engines.append((made, args[0], []))
+            scheme, _, rest = args[0].partition("://")
+            args = (f"{scheme}://{rest.rpartition('@')[2]}", *args[1:])
         Recorder.calls.append([self.name, *normal(self.name, args, keywords)])
-        return Recorder(f"{self.name}()")
+        return made
+
+    def _listening(self, target: Any, event: str) -> Any:
+        """A decorator that adds a listener to the engine ``target``, or to the one whose attribute that is."""
+        functions = next(f for engine, _, f in Recorder.engines if engine in (target, target.owner))
+
+        def listening(function: Any) -> Any:
+            functions.append(function)
+            return function
+
+        assert event == "do_connect"
+        return listening
 
     def __mro_entries__(self, bases: tuple[object, ...]) -> tuple[type, ...]:
         return (object,)
@@ -96,6 +123,18 @@ def normal(name: str, args: Sequence[Any], keywords: dict[str, Any]) -> tuple[An
         text = rest.pop(0) if rest else named.pop("dsn", "")
         named |= dict(parse_dsn(text)) if isinstance(text, str) and text else {}
     return [told(value) for value in rest], {key: told(value) for key, value in sorted(named.items())}
+
+
+def connected() -> list[Any]:
+    """User and password with which each engine would make a connection now: those of its URL, and what its listeners make of them."""
+    told_of = []
+    for _, url, functions in Recorder.engines:
+        parts = urlsplit(url)
+        keywords = {"user": unquote(parts.username or ""), "password": unquote(parts.password or "")}
+        for function in functions:
+            function(None, None, [], keywords)
+        told_of.append(keywords)
+    return told_of
 
 
 def told(value: object, depth: int = 3) -> Any:
@@ -166,7 +205,7 @@ def decouple() -> types.ModuleType:
 def run(program: str, secrets: dict[str, str], environment: dict[str, str]) -> dict[str, Any]:
     """Executes the program, then calls each of its functions and makes an object of each of its classes."""
     known = set(sys.modules)
-    Recorder.calls = []
+    Recorder.calls, Recorder.engines = [], []
     printed = io.StringIO()
     module = types.ModuleType("case")
     before = dict(os.environ)
@@ -181,8 +220,9 @@ def run(program: str, secrets: dict[str, str], environment: dict[str, str]) -> d
             uses = [
                 _used(name, value)
                 for name, value in sorted(vars(module).items())
-                if getattr(value, "__module__", "") == "case"
+                if getattr(value, "__module__", "") == "case" and not name.startswith(("_read_", "_with_"))
             ]
+        connections = connected()
         variables = {name: value for name, value in os.environ.items() if before.get(name) != value}
     finally:
         os.environ.clear()
@@ -201,6 +241,7 @@ def run(program: str, secrets: dict[str, str], environment: dict[str, str]) -> d
         "values": values,
         "uses": uses,
         "environment": variables,
+        "connections": connections,
     }
 
 

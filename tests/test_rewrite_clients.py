@@ -103,3 +103,14 @@ def _rewritten(program: str, by_way_of: str) -> str:
     result = rewrite(Source("a.py", data, "python"), [row], rewriting)
     assert result.change is not None, [(s.code, s.why) for s in result.skips]
     return result.change.result(data).decode()
+
+
+def test_every_row_of_the_table_can_be_looked_up() -> None:
+    """Each names the library's own page on it, and what the library raises, or that a refusal raises nothing."""
+    silent = {"paho-mqtt", "hmac"}
+    for client in {client.calls: client for client in table().values()}.values():
+        assert client.docs.startswith("https://"), client.library
+        assert client.errors or client.library in silent, client.library
+        assert all("." in error for error in client.errors), client.library
+        assert client.parts and all(client.parts.values()), client.library
+    assert len({client.library for client in table().values()}) >= 60

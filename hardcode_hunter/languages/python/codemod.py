@@ -176,6 +176,7 @@ def _checked(bench: Workbench, operation: Operation, rows: Sequence[Replacement]
     proof.keeps_comments(bench.tree.layout, operation.splices)
     for swap in operation.swaps:
         values.prove(swap)
+    bench.accept()
     return operation
 
 

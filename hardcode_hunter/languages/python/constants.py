@@ -68,6 +68,8 @@ def plan(
     """The operation that moves the read to the constant's uses; ``None`` where the constant must stay."""
     import libcst as cst
 
+    from hardcode_hunter.languages.python import pasted
+
     name = rows[0].symbol
     if (
         name not in bench.private
@@ -88,6 +90,8 @@ def plan(
         return None
     if any(isinstance(a, cst.FormattedStringExpression) for use in uses for a in use.ancestors):
         return None  # the literal's quotes may not stand there
+    if pasted.into_texts(bench, place, rows[0]):
+        return None  # the name is what is quoted there
     return _moved(bench, place, rows, uses, in_place)
 
 

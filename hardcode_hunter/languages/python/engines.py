@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import libcst as cst
 
@@ -19,12 +19,15 @@ from hardcode_hunter.languages.python.shapes_code import part, without
 from hardcode_hunter.languages.python.strings import dedented, pieces, value
 from hardcode_hunter.languages.python.tree import Place
 from hardcode_hunter.languages.python.workbench import Workbench
-from hardcode_hunter.model import Evaluated, Replacement, Shape, Span
+from hardcode_hunter.model import Replacement, Shape, Span
 
-CALLS = frozenset({"sqlalchemy.create_engine", "sqlalchemy.engine.create_engine"})
+ASYNCHRONOUS = frozenset(
+    {"sqlalchemy.ext.asyncio.create_async_engine", "sqlalchemy.ext.asyncio.engine.create_async_engine"}
+)
+CALLS = frozenset({"sqlalchemy.create_engine", "sqlalchemy.engine.create_engine"}) | ASYNCHRONOUS
 _DRIVERS = re.compile(
-    r"(?:postgres(?:ql)?(?:\+(?:psycopg2|psycopg|pg8000))?|(?:mysql|mariadb)\+(?:pymysql|mysqlconnector|mariadbconnector)"
-    r"|oracle\+(?:cx_oracle|oracledb))://"
+    r"(?:postgres(?:ql)?(?:\+(?:psycopg2|psycopg|pg8000|asyncpg))?"
+    r"|(?:mysql|mariadb)\+(?:pymysql|mysqlconnector|mariadbconnector|aiomysql|asyncmy)|oracle\+(?:cx_oracle|oracledb))://"
 )
 """Dialects whose driver takes the keyword ``password``."""
 _ARGUMENTS = {"password": "password", "username": "user"}
@@ -51,12 +54,17 @@ def plan(bench: Workbench, place: Place, rows: Sequence[Replacement]) -> Operati
     if any(a.star for a in call.args) or given & _OWN_WAY or literal is None or not _DRIVERS.match(value(literal)):
         return None
     engine = _assigned(place)
-    if engine and place.statement + 1 < len(bench.tree.module.body):
-        return _listening(bench, place, rows, engine)
+    if engine:
+        return _listening(bench, place, rows, engine + _inner(bench, call))
     span = bench.tree.span(call)
     if place.in_function and place.statement and "#" not in bench.tree.layout.text[span.start : span.end]:
         return _wrapped(bench, place, rows, call)
     return None
+
+
+def _inner(bench: Workbench, call: cst.Call) -> str:
+    """The attribute of an asynchronous engine that has the events (SQLAlchemy documentation, "Using events with the asyncio extension")."""
+    return ".sync_engine" if bench.callee(call) in ASYNCHRONOUS else ""
 
 
 def _assigned(place: Place) -> str:
@@ -99,9 +107,8 @@ def _moved(bench: Workbench, place: Place, rows: Sequence[Replacement]) -> _Move
     imports: list[Import] = []
     reads: list[tuple[Reading, str]] = []
     lines: list[str] = []
-    for row, role in zip(rows, roles, strict=True):
-        called = replace(row, evaluated=Evaluated.CALL, callee="sqlalchemy.create_engine")
-        reading, needed = bench.reading(called, place)
+    for number, (row, role) in enumerate(zip(rows, roles, strict=True)):
+        reading, needed = _present(bench, place, row, number == 0)
         imports += needed
         reads.append((reading, role))
         lines.append(f'keywords["{_ARGUMENTS[role]}"] = {reading.text}')
@@ -110,6 +117,45 @@ def _moved(bench: Workbench, place: Place, rows: Sequence[Replacement]) -> _Move
     swap = Swap(bench.tree.code(place.node), code, Shape.URL, tuple(reads), moved=True)
     parse = without(dedented(literal, bench.tree.indent(place)), [span])
     return _Moved(code, parse, swap, tuple(lines), event, tuple(imports))
+
+
+def _present(bench: Workbench, place: Place, row: Replacement, first: bool) -> tuple[Reading, tuple[Import, ...]]:
+    """The read of the row's field as a listener makes it: for each connection anew, user and password from one fetch."""
+    access = bench.access(row)
+    name, needed = bench.reader(place)
+    retriever = bench.rewriting.retriever
+    read = retriever.fresh if first and retriever.fresh else retriever.expression
+    return Reading(read(access, name), row.secret, row.key), needed
+
+
+def argument(row: Replacement) -> str:
+    """The driver's argument that the row's field is; empty when it is none."""
+    return _ARGUMENTS.get(row.part or row.key, "")
+
+
+def assignment(bench: Workbench, place: Place, row: Replacement, first: bool) -> tuple[str, tuple[Import, ...]]:
+    """The line of a listener that sets the row's argument, and the imports it needs."""
+    reading, needed = _present(bench, place, row, first)
+    return f'keywords["{argument(row)}"] = {reading.text}', needed
+
+
+def takes_password(url: str) -> bool:
+    """Whether the URL's driver takes the keyword ``password``."""
+    return _DRIVERS.match(url) is not None
+
+
+def plain(call: cst.Call) -> bool:
+    """Whether the engine connects in SQLAlchemy's own way."""
+    return not any(a.star or (a.keyword and a.keyword.value in _OWN_WAY) for a in call.args)
+
+
+def listener(
+    bench: Workbench, call: cst.Call, index: int, engine: str, lines: Sequence[str]
+) -> tuple[Insertion, tuple[Import, ...]]:
+    """A listener of its own for ``engine``, before statement ``index``, and the import it needs."""
+    event, missing = bench.names.bind("sqlalchemy", "event", bench.tree.span(call).start, False)
+    definition = _definition(event, _new_name(bench, "_read_password"), engine + _inner(bench, call), lines, "")
+    return _inserted(bench, index, f"\n\n{definition}"), (missing,) if missing else ()
 
 
 def _listening(bench: Workbench, place: Place, rows: Sequence[Replacement], engine: str) -> Operation:
@@ -135,7 +181,8 @@ def _wrapped(bench: Workbench, place: Place, rows: Sequence[Replacement], call: 
     wrapper = _new_name(bench, "_with_current_password")
     span, text = bench.tree.span(call), bench.tree.layout.text
     made = f"{wrapper}({text[span.start : place.span.start]}{code}{text[place.span.end : span.end]})"
-    definition = f"def {wrapper}(engine):\n{_listener(moved, 'read_password', 'engine', '    ')}\n    return engine\n"
+    listener = _listener(moved, "read_password", f"engine{_inner(bench, call)}", "    ")
+    definition = f"def {wrapper}(engine):\n{listener}\n    return engine\n"
 
     def wrap(old: cst.Call) -> cst.Call:
         inner = cst.Arg(old.with_changes(lpar=(), rpar=()))
@@ -153,10 +200,14 @@ def _wrapped(bench: Workbench, place: Place, rows: Sequence[Replacement], call: 
 
 
 def _listener(moved: _Moved, name: str, engine: str, indent: str) -> str:
+    return _definition(moved.event, name, engine, moved.lines, indent)
+
+
+def _definition(event: str, name: str, engine: str, settings: Sequence[str], indent: str) -> str:
     lines = (
-        f'@{moved.event}.listens_for({engine}, "do_connect")',
+        f'@{event}.listens_for({engine}, "do_connect")',
         f"def {name}(dialect, connection_record, arguments, keywords):",
-        *(f"    {line}" for line in moved.lines),
+        *(f"    {line}" for line in settings),
     )
     return "".join(f"{indent}{line}\n" for line in lines)
 
@@ -168,8 +219,13 @@ def _new_name(bench: Workbench, wanted: str) -> str:
 
 
 def _inserted(bench: Workbench, index: int, text: str) -> Insertion:
-    """The definition before statement ``index``, with two empty lines between them."""
+    """The definition before statement ``index``, with two empty lines between them; as the last one, it keeps the file's last line end."""
     module = bench.tree.module
+    if index == len(module.body):
+        blank = next((n for n, line in enumerate(reversed(module.footer)) if line.comment), len(module.footer))
+        ended = "" if module.has_trailing_newline else "\n"
+        padded = ended + text.lstrip("\n").join(("\n" * max(0, 2 - blank), ""))
+        return Insertion(index, 0, (padded if not ended else padded.rstrip("\n")).replace("\n", bench.tree.newline))
     above = module.body[index].leading_lines
     blank = next((n for n, line in enumerate(above) if line.comment), len(above))
     padded = text + "\n" * max(0, 2 - blank)

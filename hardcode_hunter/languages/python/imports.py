@@ -251,7 +251,9 @@ def splices(tree: Tree, planned: Sequence[Insertion]) -> list[Splice]:
     """The insertions as splices of the text."""
     result = []
     for item in planned:
-        if item.index == 0:
+        if item.index == len(tree.module.body):
+            offset = len(tree.layout.text)
+        elif item.index == 0:
             offset = sum(len(tree.module.code_for_node(line)) for line in tree.module.header[: item.header])
         else:
             offset = tree.outer_start(tree.module.body[item.index])
@@ -283,7 +285,15 @@ def inserted(module: cst.Module, planned: Sequence[Insertion], gone: Sequence[in
             carried = []
         else:
             body.append(statement)
-    return module.with_changes(body=body, header=header, footer=(*carried, *module.footer))
+    footer = (*carried, *module.footer)
+    if last := by_index.get(len(module.body)):
+        # without one at the end of the file, the first line end of the insertion belongs to the statement above
+        text = last.text if module.has_trailing_newline else last.text.removeprefix(module.default_newline)
+        snippet = cst.parse_module(text, config=module.config_for_parsing)
+        first = snippet.body[0]
+        body += [first.with_changes(leading_lines=(*footer, *snippet.header, *first.leading_lines)), *snippet.body[1:]]
+        footer = ()
+    return module.with_changes(body=body, header=header, footer=footer)
 
 
 def commented(lines: Sequence[cst.EmptyLine]) -> list[cst.EmptyLine]:

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Sequence
 
 import libcst as cst
 
-from hardcode_hunter.languages.python import aws_keys, connections, constants, defaults, engines, fields, guards
+from hardcode_hunter.languages.python import (
+    aws_keys,
+    connections,
+    constants,
+    defaults,
+    engines,
+    fields,
+    guards,
+    listening,
+    pasted,
+)
+from hardcode_hunter.languages.python.imports import dotted
 from hardcode_hunter.languages.python.operations import Import, Operation, Reading, Swap
 from hardcode_hunter.languages.python.reasons import Unchanged
 from hardcode_hunter.languages.python.shapes_code import Tools, Wanted, other, part, partial, whole
@@ -18,18 +30,22 @@ from hardcode_hunter.model import Home, LiteralType, Replacement, Shape
 
 # what a text holds that is filled by % or str.format later on
 _PERCENT = re.compile(r"%(?:\(\w+\))?[srd](?![0-9A-Fa-f])")
+_PIECE = 4  # characters: shorter ones are separators and line ends
 _BRACES = re.compile(r"\{\d*\}|\{\{")
 
 
 def plan(bench: Workbench, place: Place, rows: Sequence[Replacement]) -> Operation:
     """The operation for all ``rows``, which stand in one literal. Raises :class:`Unchanged`."""
-    bench.pending.clear()
-    return bench.wrapped(_planned(bench, place, rows))
+    bench.begin()
+    operation = pasted.quoted(bench, place, rows, _planned(bench, place, rows))
+    return bench.wrapped(listening.extended(bench, place, rows, operation))
 
 
 def _planned(bench: Workbench, place: Place, rows: Sequence[Replacement]) -> Operation:
     row = rows[0]
     guards.check(place, row)
+    if row.shape is Shape.WHOLE and _assembled(bench, place):
+        raise Unchanged("assembled")
     if bench.access(row).home is Home.ROLE:
         return aws_keys.plan(bench, place, rows)
     special = defaults.plan(bench, place, rows, in_place) or fields.plan(bench, place, rows, in_place)
@@ -40,8 +56,23 @@ def _planned(bench: Workbench, place: Place, rows: Sequence[Replacement]) -> Ope
     moved = constants.plan(bench, place, rows, in_place) or engines.plan(bench, place, rows)
     if moved:
         return moved
-    bench.pending.clear()  # what a constant's uses asked for, where they could not take the read
+    bench.begin()  # what a constant's uses asked for, where they could not take the read
     return connections.plan(bench, place, rows) or in_place(bench, place, rows)
+
+
+def _assembled(bench: Workbench, place: Place) -> bool:
+    """Whether the literal is one piece of a value that ``+=`` puts together from several."""
+    if isinstance(place.parent, cst.AugAssign):
+        return True
+    name = next((dotted(t.target) for t in getattr(place.parent, "targets", ()) if isinstance(t, cst.AssignTarget)), "")
+    return bool(name) and any(
+        isinstance(node, ast.AugAssign)
+        and ast.unparse(node.target) == name
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, (str, bytes))
+        and len(node.value.value) >= _PIECE
+        for node in ast.walk(bench.tree.syntax)
+    )
 
 
 def in_place(bench: Workbench, place: Place, rows: Sequence[Replacement]) -> Operation:

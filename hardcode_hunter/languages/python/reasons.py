@@ -30,6 +30,7 @@ WHY: Mapping[str, str] = {
     "partly-computed": "only a part of this value is written here, the rest is computed; move the whole value by hand",
     "nested-fstring": "the literal stands inside another f-string, where Python before 3.12 has no quotes left; assign it to a name first",
     "template-string": 'a template string (t"…") is no str; move this value by hand',
+    "assembled": "the credential is put together from pieces in several statements; write it as one literal, then plan again",
     "implicit-concatenation": "the literal is one piece of a longer one; put the credential into a literal of its own",
     "binary-value": "bytes that are not ASCII can't be kept in a text secret; store them as SecretBinary by hand",
     "not-a-number": "only whole decimal numbers can be stored; move this value by hand",

@@ -32,7 +32,9 @@ class Workbench:
     private: frozenset[str] = frozenset()  # constants that nothing else in the tree mentions
     fresh: set[tuple[int, str]] = field(default_factory=set)
     retries: list[Retry] = field(default_factory=list)  # of the operations that are planned
+    quoted: set[cst.CSTNode] = field(default_factory=set)  # uses that they quote in the text that the value goes into
     pending: list[Retry] = field(default_factory=list)  # of the operation that is being planned
+    quoting: set[cst.CSTNode] = field(default_factory=set)
 
     def access(self, row: Replacement) -> Access:
         found = self.rewriting.access.get((row.secret, row.key))
@@ -96,14 +98,23 @@ class Workbench:
 
     def wrapped(self, operation: Operation) -> Operation:
         """The operation with the calls wrapped for which its reads asked."""
-        retries, self.pending = self.pending, []
-        self.retries += retries
         return replace(
             operation,
-            splices=(*operation.splices, *(splice for retry in retries for splice in retry.splices)),
-            around=tuple((retry.call, retry.change) for retry in retries),
-            imports=(*operation.imports, *(item for retry in retries for item in retry.imports)),
+            splices=(*operation.splices, *(splice for retry in self.pending for splice in retry.splices)),
+            around=tuple((retry.call, retry.change) for retry in self.pending),
+            imports=(*operation.imports, *(item for retry in self.pending for item in retry.imports)),
         )
+
+    def begin(self) -> None:
+        """Before an operation is planned, or planned in another way."""
+        self.pending.clear()
+        self.quoting.clear()
+
+    def accept(self) -> None:
+        """The operation that was planned last is made: the next ones find its calls wrapped and its uses quoted."""
+        self.retries += self.pending
+        self.quoted |= self.quoting
+        self.begin()
 
     def logs_in(self, row: Replacement, place: Place) -> bool:
         """Whether the value goes into a call that opens a connection or a session, straight or by way of names."""
