@@ -249,7 +249,7 @@ def _environment(name: str, table: Table) -> Environment:
     try:
         if not template.format(environment="e", application="a", secret="s"):
             raise ValueError
-    except (KeyError, ValueError, IndexError):
+    except (KeyError, ValueError, IndexError, AttributeError, TypeError):
         raise UsageError(
             f"{table.file}: '{table.where}.name-template' may use {{environment}}, {{application}} and {{secret}} only"
         ) from None

@@ -139,6 +139,7 @@ def test_the_plan_file_keeps_both(tmp_path: Path) -> None:
         ({"boundary": "developers"}, "'permissions-boundary' is no ARN"),
         ({"replicas": ("mars",)}, "'replica-regions' must be other AWS regions"),
         ({"replicas": (REGION,)}, "'replica-regions' must be other AWS regions"),
+        ({"replicas": ("eu-west-1", "eu-west-1")}, "each once"),
     ],
 )
 def test_what_cannot_be_deployed_is_refused(changes: dict[str, Any], message: str) -> None:

@@ -78,8 +78,9 @@ def check_environment(environment: Environment) -> None:
     ):
         raise UsageError(f"{where}: 'permissions-boundary' is no ARN of a policy")
     for region in environment.replicas:
-        if not _REGION.fullmatch(region) or region == environment.region:
-            raise UsageError(f"{where}: 'replica-regions' must be other AWS regions, such as eu-west-1")
+        twice = environment.replicas.count(region) > 1
+        if not _REGION.fullmatch(region) or region == environment.region or twice:
+            raise UsageError(f"{where}: 'replica-regions' must be other AWS regions, each once, such as eu-west-1")
     try:
         environment.secret_name("application", "secret")
     except (KeyError, IndexError, ValueError, AttributeError):
