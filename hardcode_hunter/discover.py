@@ -308,12 +308,18 @@ def read(walk: Walk, name: str, *, keep_binary: bool = False, limit: int = SIZE_
         return None
     finally:
         os.close(handle)
-    return accept(walk, data, keep_binary=keep_binary)
+    return accept(walk, data, name, keep_binary=keep_binary)
 
 
-def accept(walk: Walk, data: bytes, *, keep_binary: bool = False) -> bytes | None:
-    """``data``, counted; ``None`` when it is binary."""
+UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+INFRASTRUCTURE = (".tf", ".tfvars", ".yaml", ".yml", ".json", ".template")
+
+
+def accept(walk: Walk, data: bytes, name: str = "", *, keep_binary: bool = False) -> bytes | None:
+    """``data``, counted; ``None`` when it is binary. A template in UTF-16 looks binary, and is none."""
     if not keep_binary and b"\0" in data[:8192]:
+        if data.startswith(UTF_16) and name.lower().endswith(INFRASTRUCTURE):
+            walk.unread(name, "is written in UTF-16, which was not read: save it as UTF-8")
         walk.skipped["binary"] += 1
         return None
     walk.bytes += len(data)

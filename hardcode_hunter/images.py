@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from hardcode_hunter.discover import GIT, SIZE_LIMIT, Walk, excluded, git_environment
+from hardcode_hunter.discover import GIT, SIZE_LIMIT, Walk, accept, excluded, git_environment
 from hardcode_hunter.errors import UsageError
 
 DIFF = (
@@ -180,11 +180,7 @@ class Changes:
         if data is None:
             self.walk.unread(name, "its content is not in this repository; fetch it, or exclude the file")
             return None
-        if not keep_binary and b"\0" in data[:8192]:
-            self.walk.skipped["binary"] += 1
-            return None
-        self.walk.bytes += len(data)
-        return data
+        return accept(self.walk, data, name, keep_binary=keep_binary)
 
     def is_new(self, name: str, data: bytes, start: int, end: int) -> bool:
         """Whether a line of ``data[start:end]`` is new."""

@@ -97,3 +97,15 @@ def test_the_root_is_the_work_tree_else_the_working_directory_else_the_path(
     assert discover.project_root([root / "pkg" / "a.py"]) == Path("/")
     subprocess.run(["git", "init", "-q", str(root)], check=True)
     assert discover.project_root([root / "pkg"]) == root.resolve()
+
+
+def test_a_template_in_utf_16_is_a_problem_and_a_picture_is_none(tree: Tree) -> None:
+    root = tree()
+    root.mkdir()
+    (root / "template.yaml").write_bytes("Resources: {}\n".encode("utf-16"))
+    (root / "picture.png").write_bytes(b"\x89PNG\0\0")
+    walk = discover.Walk(root)
+    feed = discover.OnDisk(walk, [root])
+    assert [feed.read(name) for name in feed.names()] == [None, None]
+    assert [(p.path, p.fatal) for p in walk.problems] == [("template.yaml", True)]
+    assert walk.skipped["binary"] == 2

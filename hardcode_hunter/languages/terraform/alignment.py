@@ -19,7 +19,7 @@ from hardcode_hunter.model import Change, Edit, Span, Tier
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line: name, equals sign, value, and a trailing comment (``comment`` is -1 without one)."""
+    """One line: name, equals sign, value, and a trailing comment (``comment`` is -1 without one). An element of a list is value alone."""
 
     start: int
     lead_end: int
@@ -111,12 +111,12 @@ def _columns(data: bytes, start: int, end: int) -> int:
 
 
 def chains(root: Node, data: bytes) -> Iterator[list[Row]]:
-    """The runs of lines in all bodies and objects."""
+    """The runs of lines in all bodies, objects and lists."""
     lines = Lines(data)
     todo = [root]
     while todo:
         node = todo.pop()
-        if node.type in ("body", "object"):
+        if node.type in ("body", "object", "tuple"):
             yield from _runs(node, data, lines)
         todo += [c for c in node.children if c.children]
 
@@ -127,7 +127,7 @@ def _runs(body: Node, data: bytes, lines: Lines) -> Iterator[list[Row]]:
     for number, child in enumerate(body.children):
         row = (
             _row(child, body.children[number + 1 : number + 3], data, lines)
-            if child.type in ("attribute", "object_elem")
+            if child.type in ("attribute", "object_elem") or (body.type == "tuple" and child.type == "expression")
             else None
         )
         if row is None:
@@ -144,16 +144,15 @@ def _runs(body: Node, data: bytes, lines: Lines) -> Iterator[list[Row]]:
 def _row(node: Node, following: Sequence[Node], data: bytes, lines: Lines) -> Row | None:
     children = node.children
     sign = next((c for c in children if c.type == "="), None)
-    if sign is None:
+    if sign is None and node.type != "expression":
         return None
     begin = lines.starts[bisect_right(lines.starts, node.start_byte) - 1]
     if data[begin : node.start_byte].strip():
         return None
     value = children[-1]
+    first = sign.start_byte if sign is not None else node.start_byte
     heredoc = (
-        data.rfind(b"<<", sign.end_byte, value.end_byte) >= 0
-        and value.end_byte - value.start_byte > 0
-        and _is_heredoc(value)
+        data.rfind(b"<<", first, value.end_byte) >= 0 and value.end_byte - value.start_byte > 0 and _is_heredoc(value)
     )
     if lines.line(node.start_byte) != lines.line(value.end_byte - 1) and not heredoc:
         return None
@@ -167,7 +166,9 @@ def _row(node: Node, following: Sequence[Node], data: bytes, lines: Lines) -> Ro
             comment = item.start_byte
         else:
             return None
-    return Row(node.start_byte, sign.start_byte - _blanks(data, sign.start_byte), sign.start_byte, end, comment)
+    if sign is None:  # an element of a list: all of it is its value
+        return Row(first, first, first, end, comment)
+    return Row(node.start_byte, first - _blanks(data, first), first, end, comment)
 
 
 def _is_heredoc(node: Node) -> bool:
