@@ -198,6 +198,13 @@ def _rotation_parameters(stack: Stack, shard: Shard) -> Iterable[Parameter]:
     yield Parameter("PermissionsBoundaryArn", boundary, default=stack.environment.boundary)
 
 
+def rotation_settings(stack: Stack, shard: Shard) -> tuple[Parameter, ...]:
+    """What rotation may be told beside what it needs: networks, topics, the keys of masters."""
+    told = ("EnableRotation", "RotationCode")
+    every = _rotation_parameters(stack, shard) if shard.functions else ()
+    return tuple(p for p in every if not p.name.startswith(told))
+
+
 def _alarm_parameters(stack: Stack, shard: Shard) -> Iterable[Parameter]:
     """One topic and one endpoint serve everything in an account and a VPC: what is there already is given, not made again."""
     topic = "Topic that hears of failed rotations; it must let cloudwatch and events.amazonaws.com publish."

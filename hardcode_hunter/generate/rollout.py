@@ -54,6 +54,7 @@ def _environment(plan: Plan, stack: Stack, sizes: Mapping[str, int]) -> Mapping[
         "store": _store(stack) if stored else "",
         "package": back_end.package() if stack.functions else "",
         "rotate": back_end.rotate() if stack.functions else "",
+        "settings": back_end.settings() if stack.functions else [],
         "let_through": _rotate_command(stack),
         "first": [f"aws secretsmanager rotate-secret --secret-id {_id(stack, i)}{aws}" for i in stack.items if i.function],
         "confirm": [
@@ -179,6 +180,10 @@ class _CloudFormation:
                 commands.append(self._deploy(shard, ["EnableRotation=true", *codes]))
         return "\n\n".join(commands)
 
+    def settings(self) -> list[Mapping[str, str]]:
+        found = {p.name: p for shard in self.stack.shards for p in parameters.rotation_settings(self.stack, shard)}
+        return [{"name": p.name, "means": p.description} for p in found.values()]
+
     def off(self) -> str:
         return "\n\n".join(
             self._deploy(shard, ["EnableRotation=false"]) for shard in self.stack.shards if shard.functions
@@ -217,6 +222,9 @@ class _Terraform:
     def rotate(self) -> str:
         return self._run("rotate", " -var=enable_rotation=true")
 
+    def settings(self) -> list[Mapping[str, str]]:
+        return [{"name": v.name, "means": v.description} for v in variables.rotation_settings(self.stack)]
+
     def off(self) -> str:
         return self._run("off", " -var=enable_rotation=false")
 
@@ -230,7 +238,7 @@ def _build(stack: Stack, rotation: Rotation) -> str:
     )
     return (
         "build=$(mktemp -d)\n"
-        f'python3 -m pip install --no-compile --only-binary=:all: --no-deps --target "$build/{name}" -r {source}/requirements.txt\n'
+        f'python3 -m pip install --no-compile --only-binary=:all: --no-deps --require-hashes --target "$build/{name}" -r {source}/requirements.txt\n'
         f'mkdir -p "$build/{name}"\ncp {source}/*.py "$build/{name}/"\n{theirs}'
         f'(cd "$build/{name}" && python3 -m zipfile -c ../{name}.zip ./*)'
     )

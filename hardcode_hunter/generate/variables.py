@@ -116,6 +116,12 @@ def master_key_variable(function: Function) -> str:
     return f"master_key_arn_{names.snake(function.id)}"
 
 
+def rotation_settings(stack: Stack) -> tuple[Variable, ...]:
+    """What rotation may be told beside what it needs: networks, topics, the keys of masters."""
+    told = ("enable_rotation", "rotation_package_")
+    return tuple(v for v in _rotation_variables(stack) if not v.name.startswith(told))
+
+
 def _rotation_variables(stack: Stack) -> Iterable[Variable]:
     yield Variable(
         "enable_rotation", "Whether rotation runs. Only after every consumer reads the secret.", "bool", stack.rotating
