@@ -1,13 +1,15 @@
 """Runs programs with recording stand-ins for every library but the standard one, and tells what they did.
 
 A child process of ``test_rewrite_oracle``: reads a JSON list of programs from standard input, writes a JSON list of traces. Network
-modules of the standard library are stand-ins too, so that nothing is ever connected.
+modules of the standard library are stand-ins too, so that nothing is ever connected. Where ``AWS_ENDPOINT_URL`` is set, secrets are read
+from there: by the generated module as it is emitted, and by the look-ups of the other retrievers with their own libraries.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import importlib.abc
 import importlib.machinery
 import io
@@ -35,8 +37,12 @@ REAL = (
     "typing_extensions",
     "typing_inspection",
     "dotenv",
+    "aws_secretsmanager_caching",
+    "aws_lambda_powertools",
 )
 """Libraries that are run as they are: what counts is the object that their classes make."""
+SERVICES = ("secretsmanager", "ssm")
+CLIENTS: dict[str, Any] = {}  # the real ones, where there is an endpoint
 FACTORIES = {"default_factory": "default", "factory": "default"}
 
 
@@ -173,15 +179,28 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         module = types.ModuleType(spec.name)
         recorder = Recorder(spec.name)
         module.__getattr__ = lambda attribute: getattr(recorder, attribute)  # type: ignore[method-assign]
+        if spec.name == "boto3" and CLIENTS:
+            vars(module).update(client=_client, __version__="1.0")
         return module
 
     def exec_module(self, module: types.ModuleType) -> None:
         module.__dict__.setdefault("__path__", [])
 
 
-def store(secrets: dict[str, str]) -> types.ModuleType:
-    """The generated module, with the values of one case."""
+def _client(service: str, *args: Any, **keywords: Any) -> Any:
+    """What a program gets from ``boto3.client``: for the services that keep secrets the real client, unless it brings its own keys."""
+    if service in CLIENTS and not args and not keywords:
+        return CLIENTS[service]
+    return Recorder("boto3.client")(service, *args, **keywords)
+
+
+def store(secrets: dict[str, str], emitted: str) -> types.ModuleType:
+    """The generated module: as it is ``emitted``, or with the values of one case."""
     module = types.ModuleType("secret_store")
+    if emitted and CLIENTS:
+        exec(compile(emitted, "secret_store.py", "exec", dont_inherit=True), module.__dict__)
+        module._client = lambda service, identifier: CLIENTS[service]  # type: ignore[attr-defined]
+        return module
 
     def get_secret(secret: str, field: str | None = None, *, fresh: bool = False) -> str:
         return secrets.get(f"{secret}/{field or ''}", f"<{secret}/{field}>")
@@ -202,7 +221,7 @@ def decouple() -> types.ModuleType:
     return module
 
 
-def run(program: str, secrets: dict[str, str], environment: dict[str, str]) -> dict[str, Any]:
+def run(program: str, secrets: dict[str, str], environment: dict[str, str], emitted: str = "") -> dict[str, Any]:
     """Executes the program, then calls each of its functions and makes an object of each of its classes."""
     known = set(sys.modules)
     Recorder.calls, Recorder.engines = [], []
@@ -210,7 +229,7 @@ def run(program: str, secrets: dict[str, str], environment: dict[str, str]) -> d
     module = types.ModuleType("case")
     before = dict(os.environ)
     os.environ.update(environment)
-    sys.modules["secret_store"] = store(secrets)
+    sys.modules["secret_store"] = store(secrets, emitted)
     sys.modules["case"] = module
     sys.modules["decouple"] = decouple()
     module.__file__ = "/nowhere/case.py"
@@ -268,19 +287,36 @@ def _guarded(work: Any) -> Any:
         return ["raised", type(error).__name__, str(error)]
 
 
+def _connect() -> None:
+    """Loads the libraries that read secrets, before anything stands in for them, and makes the clients."""
+    import boto3
+
+    for library in ("aws_secretsmanager_caching", "aws_lambda_powertools.utilities.parameters"):
+        with contextlib.suppress(ImportError):
+            importlib.import_module(library)
+    CLIENTS.update({service: boto3.client(service) for service in SERVICES})
+    CLIENTS["secretsmanager"].list_secrets()  # what botocore imports late, it imports now
+    CLIENTS["ssm"].describe_parameters()
+
+
 def main() -> None:
     import urllib
 
     import pydantic_settings  # noqa: F401  (the real ones, before the stand-ins)
 
-    real = [name for name in sys.modules if name.partition(".")[0] == "psycopg2"]
+    if os.environ.get("AWS_ENDPOINT_URL"):
+        _connect()
+    real = [name for name in sys.modules if name.partition(".")[0] in ("psycopg2", "boto3")]
     for name in (*real, *NETWORK):
         sys.modules.pop(name, None)
     vars(urllib).pop("request", None)
     sys.meta_path.insert(0, Finder())
     cases = json.load(sys.stdin)
     json.dump(
-        [[run(program, case["secrets"], case["environment"]) for program in case["programs"]] for case in cases],
+        [
+            [run(program, case["secrets"], case["environment"], case.get("module", "")) for program in case["programs"]]
+            for case in cases
+        ],
         sys.stdout,
     )
 
