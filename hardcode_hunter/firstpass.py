@@ -72,6 +72,7 @@ class Finder:
                     *first_pass.words,
                     *beside,
                     *first_pass.patterns,
+                    *first_pass.starting,
                     *SIBLINGS,
                     *SHORT_SIBLINGS,
                     *DEFAULTS,
@@ -156,6 +157,10 @@ class Finder:
         for word, patterns in self.first_pass.patterns.items():
             if word in found:
                 yield from _matches(data, found[word], patterns)
+        for word, patterns in self.first_pass.starting.items():
+            if word in found:
+                match = _compiled(b"|".join(patterns)).match
+                yield from (at for at in found[word] if match(data, at))
         if b"://" in found:
             yield from _urls(data, found[b"://"], found.get(b"@", ()))
         for mark, pattern in DEFAULTS.items():

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
+import json
 import random
 from pathlib import Path
 
@@ -124,6 +126,19 @@ def test_planted_tokens_are_found_under_any_name(rules: RuleSet) -> None:
         if not scan(form.format(token).encode(), "python", "shop/app.py", rules)
     ]
     assert not lost
+
+
+def test_long_tokens_are_found_by_themselves(rules: RuleSet) -> None:
+    """Where nothing else in the file is a reason to look at it."""
+
+    def part(**said: str) -> str:
+        return base64.urlsafe_b64encode(json.dumps(said).encode()).rstrip(b"=").decode()
+
+    jwt = ".".join((part(alg="RS256", kid="k" * 200), part(scope="orders:read " * 100), "c2lnbmF0dXJl" * 28))
+    for text in (jwt, expand("<<pem64|RSA PRIVATE KEY>>"), expand("<<standard_|hex|256>>")):
+        assert len(text) > 260
+        assert firstpass.hits(f'call("{text}")\n'.encode(), rules)
+        assert scan(f'call("{text}")\n'.encode(), "python", "shop/app.py", rules)
 
 
 def _strings(text: str) -> list[str]:

@@ -22,6 +22,7 @@ from hardcode_hunter.integrations import detect_secrets
 from hardcode_hunter.model import Kind, Source
 from hardcode_hunter.ruleset import Rule, RuleSet, compiled, linear
 from hardcode_hunter.ruleset.rule import from_row, to_row
+from hardcode_hunter.ruleset.rules import _stands_alone as stands_alone
 from hardcode_hunter.ruleset.samples import expand
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -253,6 +254,56 @@ def test_required_words_are_in_every_match(pattern: str, matches: list[str]) -> 
 @pytest.mark.parametrize("pattern", ["[a-z]{3}", "(?:abc)?[a-z]", "(?:abc|[x-z])"])
 def test_there_need_not_be_a_required_word(pattern: str) -> None:
     assert not linear.required(pattern)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("gh[pousr]_[a-z]{36}", {"gho_", "ghp_", "ghr_", "ghs_", "ghu_"}),
+        ("(?:live|test)_[a-z]{30}", {"live_", "test_"}),
+        ("fm[12][ar]?_x", {"fm1_x", "fm1a_x", "fm1r_x", "fm2_x", "fm2a_x", "fm2r_x"}),
+        ("(?:AB)?CD", {"abcd", "cd"}),
+        ("ab{2,3}c", {"ab"}),
+        ("a[a-z]b", {"a"}),
+        ("[a-z]b", set()),
+        ("(?:ab|[a-z])c", set()),
+    ],
+)
+def test_beginnings_of_patterns(pattern: str, expected: set[str]) -> None:
+    assert linear.heads(pattern) == expected
+
+
+@pytest.mark.parametrize(
+    ("pattern", "words", "begins"),
+    [
+        ("gh[pousr]_[a-z]{36}", {"gho_", "ghp_", "ghr_", "ghs_", "ghu_"}, True),
+        ("[A-Za-z0-9]{76}AZDO[a-z]{4}", {"azdo"}, False),
+        ("https://(?:ptb\\.)?harbour\\.example/[a-z]{9}", {"harbour.example/"}, False),
+        ("sk-[a-z]{20}T3BlbkFJ", {"t3blbkfj"}, False),
+        ("standard_[a-f0-9]{256}", {"standard_"}, True),
+    ],
+)
+def test_words_by_which_a_pattern_is_found(pattern: str, words: set[str], begins: bool) -> None:
+    assert linear.words(pattern) == words
+    assert linear.begins(pattern, sorted(words)) is begins
+
+
+def test_values_are_found_whatever_their_length(built_in: RuleSet) -> None:
+    """The shortcuts by length and by triples of letters leave no match out."""
+    samples = [expand(s) for rule in RULES for value in rule.values for s in value.samples]
+    assert len(samples) > 300
+    patterns = [(rule.id, v, re.compile(v.regex)) for rule in built_in.rules for v in rule.values]
+    for number, text in enumerate(samples):
+        value = (text, f"a {text} b", "x " * 300 + text)[number % 3]
+        found = [(rule.id, first, last) for rule, _, first, last in built_in.values(value)]
+        plain = [
+            (id, *match.span(match.lastindex or 0))
+            for id, pattern, compiled in patterns
+            for match in compiled.finditer(value)
+            if not pattern.edges or stands_alone(value, *match.span(match.lastindex or 0))
+        ]
+        assert found == plain, text[:12]
+        assert found, text[:12]
 
 
 def test_bounds_are_put_on_foreign_patterns() -> None:

@@ -51,7 +51,7 @@ __all__ = [
 
 PACKAGE = Path(__file__).parent.parent
 DATA = PACKAGE / "languages" / "data"
-FORMAT = "3"  # of the compiled set
+FORMAT = "5"  # of the compiled set
 
 
 def home() -> Path:
@@ -167,7 +167,7 @@ def _value(pattern: str) -> Iterable[Value]:
     try:
         bounded = linear.with_bounds(pattern)
         linear.check(bounded)
-        words = linear.required(bounded)
+        words = linear.words(bounded)
     except linear.NotLinear:
         return
     if words:

@@ -236,9 +236,7 @@ def _values(place: _Place, rows: Any) -> tuple[Value, ...]:
         row = {"regex": row} if isinstance(row, str) else row
         here.keys(row, ("regex",), ("keywords", "edges", "check", "wrong", "confidence", "sample"))
         _linear(here, here.at("regex").text(row["regex"]))
-        words = (
-            here.at("keywords").texts(row["keywords"]) if "keywords" in row else sorted(linear.required(row["regex"]))
-        )
+        words = here.at("keywords").texts(row["keywords"]) if "keywords" in row else sorted(linear.words(row["regex"]))
         if not words or any(len(word) < 2 for word in words):
             here.refuse("has no word that every match holds: the first pass could not find it; give keywords")
         found.append(

@@ -257,6 +257,72 @@ def _required(items: Sequence[Item], separators: str, prefer: tuple[str, ...]) -
     return max(options, key=worth, default=None)
 
 
+HEAD = 8  # characters of a beginning that are worth telling apart
+MANY = 64  # beginnings; a class of more than 8 characters ends one
+
+
+def heads(pattern: str) -> frozenset[str]:
+    """Lower-case beginnings, each up to ``HEAD`` characters, of which every match begins with one; empty when nothing can be said."""
+    found = frozenset(text for text, _ in _heads(list(parser.parse(pattern))))
+    return frozenset() if "" in found or len(found) > MANY else found
+
+
+Beginnings = set[tuple[str, bool]]
+"""Texts, and whether what follows in the pattern follows on them directly."""
+UNKNOWN: Beginnings = {("", False)}
+
+
+def _heads(items: Sequence[Item]) -> Beginnings:
+    found: Beginnings = {("", True)}
+    for item in items:
+        growing = {text for text, whole in found if whole and len(text) < HEAD}
+        if not growing:
+            break
+        step = _beginnings(item)
+        found = {row for row in found if row[0] not in growing or not row[1]}
+        found |= {(text + more, whole) for text in growing for more, whole in step}
+        if len(found) > MANY:
+            return UNKNOWN
+    return found
+
+
+def _beginnings(item: Item) -> Beginnings:
+    kind, argument = item
+    if kind is op.AT:
+        return {("", True)}
+    if kind is op.LITERAL:
+        return {(chr(argument).lower(), True)}
+    if kind is op.IN:
+        letters = _class(argument, False)
+        return {(chr(c).lower(), True) for c in letters} if len(letters) <= 8 and 128 not in letters else UNKNOWN
+    if kind is op.SUBPATTERN:
+        return _heads(list(argument[3]))
+    if kind is op.BRANCH:
+        return {row for branch in argument[1] for row in _heads(list(branch))}
+    if kind in REPEATS and argument[1] == 1:
+        return _heads(list(argument[2])) | ({("", True)} if argument[0] == 0 else set())
+    if kind in REPEATS and argument[0] > 0:
+        return {(text, False) for text, _ in _heads(list(argument[2]))}
+    return UNKNOWN
+
+
+def begins(pattern: str, words: Sequence[str]) -> bool:
+    """Whether every match begins with one of the lower-case ``words``."""
+    items = list(_flat(list(parser.parse(pattern))))
+    letters = next((at for at, (kind, _) in enumerate(items) if kind is not op.LITERAL), len(items))
+    start = "".join(chr(argument) for _, argument in items[:letters]).lower()
+    known = heads(pattern)
+    return start.startswith(tuple(words)) or (bool(known) and all(head.startswith(tuple(words)) for head in known))
+
+
+def words(pattern: str) -> frozenset[str]:
+    """The words by which the first pass finds a value's pattern: its beginnings where they say more, else :func:`required`."""
+    first, anywhere = heads(pattern), required(pattern)
+    if not first or len(first) > 16 or min(map(len, first)) < 3:
+        return anywhere
+    return first if not anywhere or min(map(len, first)) >= min(map(len, anywhere)) else anywhere
+
+
 def least(pattern: str) -> int:
     """The number of characters of the shortest match."""
     return int(parser.parse(pattern).getwidth()[0])

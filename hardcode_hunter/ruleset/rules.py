@@ -15,8 +15,10 @@ from hardcode_hunter.ruleset.rule import Rule, Value
 Role = tuple[Rule, str]
 COMMON = ("pass", "pwd", "pw", "secret", "token", "key", "auth", "cred", "cookie")
 """Words that the first pass looks for anyway."""
+LONG = 400  # characters of a value up to which its triples are collected
+Possible = dict[str, list[tuple[str, int]]]
+"""By the first three letters of a word: the words of the patterns that a value can be long enough for, and the patterns' numbers."""
 REMEMBERED = 100_000  # names whose rule is kept in memory
-LONG = 5  # characters of a value's word that is looked for as it is
 VAGUE = frozenset(["value", "key", "name", "default", "type", "id", "parameters", "data", "text", "string", "content"])
 """Last parts of property paths that are too common to be matched without what stands before them."""
 
@@ -26,12 +28,13 @@ class FirstPass:
     """Lower-case words that the first pass looks for.
 
     ``words`` count anywhere; ``beside[w]`` are words that count in a file that also holds ``w`` (a library's name, a resource's type);
-    ``patterns[w]`` are patterns of values whose word ``w`` is so short that only a whole match counts.
+    ``patterns[w]`` are patterns of values that hold the word ``w``, ``starting[w]`` those that begin with it: only a whole match counts.
     """
 
     words: tuple[bytes, ...] = ()
     beside: Mapping[bytes, tuple[bytes, ...]] = field(default_factory=dict)
     patterns: Mapping[bytes, tuple[bytes, ...]] = field(default_factory=dict)
+    starting: Mapping[bytes, tuple[bytes, ...]] = field(default_factory=dict)
 
 
 def first_pass_row(first_pass: FirstPass) -> Any:
@@ -44,18 +47,15 @@ def first_pass_row(first_pass: FirstPass) -> Any:
         texts(first_pass.words),
         *(
             {k.decode("latin-1"): texts(v) for k, v in each.items()}
-            for each in (first_pass.beside, first_pass.patterns)
+            for each in (first_pass.beside, first_pass.patterns, first_pass.starting)
         ),
     ]
 
 
 def first_pass_from(row: Any) -> FirstPass:
     """The inverse of :func:`first_pass_row`."""
-    words, beside, patterns = row
-    maps = (
-        {k.encode("latin-1"): tuple(w.encode("latin-1") for w in v) for k, v in each.items()}
-        for each in (beside, patterns)
-    )
+    words, *each_map = row
+    maps = ({k.encode("latin-1"): tuple(w.encode("latin-1") for w in v) for k, v in each.items()} for each in each_map)
     return FirstPass(tuple(w.encode("latin-1") for w in words), *maps)
 
 
@@ -73,6 +73,8 @@ class RuleSet:
         for rule in self.rules:
             self._index(rule)
         self._least = min((value.least for value, _ in self._values), default=0)
+        self._most = max((value.least for value, _ in self._values), default=0)
+        self._possible: dict[int, Possible] = {}
         self._patterns: dict[str, re.Pattern[str]] = {}
         self._names: re.Pattern[str] | None = None
         self._named = [(rule, pattern) for rule in self.rules for pattern in rule.names]
@@ -169,17 +171,33 @@ class RuleSet:
 
     def values(self, value: str) -> Iterator[tuple[Rule, Value, int, int]]:
         """Every match of a value pattern in ``value``, rule by rule. Patterns are tried only where one of their words occurs."""
-        size = len(value)
-        if size < self._least:
+        if len(value) < self._least:
             return
-        lower = value.lower()
-        for pattern, rule in self._values:
-            if size < pattern.least or not any(word in lower for word in pattern.keywords):
-                continue
+        for number in self._worth_trying(value.lower()):
+            pattern, rule = self._values[number]
             for match in self._pattern(pattern.regex).finditer(value):
                 first, last = match.span(1) if match.lastindex else match.span()
                 if not pattern.edges or _stands_alone(value, first, last):
                     yield rule, pattern, first, last
+
+    def _worth_trying(self, lower: str) -> Iterable[int]:
+        """The patterns that a value is long enough for and of which it holds a word, by their number, ascending.
+
+        A value has few distinct triples of letters, and there are hundreds of words: the triples say which words need to be looked for.
+        """
+        size = len(lower)
+        if size > LONG:
+            return (
+                n for n, (v, _) in enumerate(self._values) if size >= v.least and any(w in lower for w in v.keywords)
+            )
+        least = min(size, self._most)
+        known = self._possible.get(least)
+        if known is None:
+            known = self._possible[least] = _possible(self._values, least)
+        triples = known.keys() & {lower[at : at + 3] for at in range(size - 2)}
+        found = {number for triple in triples for word, number in known[triple] if word in lower}
+        found.update(number for word, number in known.get("", ()) if word in lower)
+        return sorted(found)
 
     def _pattern(self, regex: str) -> re.Pattern[str]:
         try:
@@ -187,6 +205,15 @@ class RuleSet:
         except KeyError:
             compiled = self._patterns[regex] = re.compile(regex)
             return compiled
+
+
+def _possible(values: Sequence[tuple[Value, Rule]], size: int) -> Possible:
+    found: defaultdict[str, list[tuple[str, int]]] = defaultdict(list)
+    for number, (value, _) in enumerate(values):
+        if value.least <= size:
+            for word in value.keywords:
+                found[word[:3] if len(word) > 2 else ""].append((word, number))
+    return dict(found)
 
 
 def split_property(name: str) -> tuple[str, str]:
@@ -212,12 +239,12 @@ def _first_pass(rules: Sequence[Rule]) -> FirstPass:
     words: set[str] = {"bearer ", "basic "}
     beside: defaultdict[str, set[str]] = defaultdict(set)
     patterns: defaultdict[str, set[str]] = defaultdict(set)
+    starting: defaultdict[str, set[str]] = defaultdict(set)
     for rule in rules:
         for value in rule.values:
-            words.update(word for word in value.keywords if len(word) >= LONG)
+            found = starting if linear.begins(value.regex, value.keywords) else patterns
             for word in value.keywords:
-                if len(word) < LONG:
-                    patterns[word].add(value.regex)
+                found[word].add(value.regex)
         for pattern in rule.names:
             words |= linear.required(pattern, "_", COMMON)
         for symbol in rule.symbols:
@@ -236,11 +263,14 @@ def _first_pass(rules: Sequence[Rule]) -> FirstPass:
     return FirstPass(
         tuple(word.encode() for word in fewest),
         {root.encode(): tuple(w.encode() for w in last) for root, last in sorted(kept.items()) if last},
-        {
-            word.encode(): tuple(sorted(p.encode() for p in each))
-            for word, each in sorted(patterns.items())
-            if not any(f in word for f in fewest)
-        },
+        *(
+            {
+                word.encode(): tuple(sorted(p.encode() for p in each))
+                for word, each in sorted(found.items())
+                if not any(f in word for f in fewest)
+            }
+            for found in (patterns, starting)
+        ),
     )
 
 
