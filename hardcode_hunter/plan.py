@@ -331,8 +331,11 @@ def _name(
     first = findings[0]
     fallback = (first.engine,) if first.engine else () if first.name else stem(first.rule)
     base = slug("-".join(names[0] if names else fallback or words(first.name) or words(first.rule)))
+    called: dict[str, list[Secret]] = {}
+    for other in others:
+        called.setdefault(other.component, []).append(other)
     number, component = 1, base
-    while not all(_twin(s, findings, environment) for s in others if s.component == component):
+    while not all(_twin(s, findings, environment) for s in called.get(component, ())):
         number += 1
         component = f"{base}-{number}"
     return component if environment == environments[0].name else f"{component}@{environment}"
@@ -341,8 +344,10 @@ def _name(
 def _twin(other: Secret, findings: Sequence[Finding], environment: str) -> bool:
     """Whether ``other`` is the same secret in another environment: code knows a secret by its component alone, and would read
     either's value where they only happen to be called alike."""
+    if other.environment == environment:
+        return False
     theirs = {(f.key, neutral(o.symbol)) for f in other.fields for o in f.origins if o.finding}
-    return other.environment != environment and not theirs.isdisjoint((f.role, neutral(f.symbol)) for f in findings)
+    return not theirs.isdisjoint((f.role, neutral(f.symbol)) for f in findings)
 
 
 def _environments(groups: Sequence[Group], wish: Wish, previous: Plan | None) -> tuple[Environment, ...]:
