@@ -60,7 +60,17 @@ class Grow:
     plain: Any
 
 
-Action = Put | Drop | Add | Grow
+@dataclass(frozen=True, slots=True)
+class Insert:
+    """A pair of texts follows the pair ``anchor`` of ``holder``."""
+
+    holder: Mapping
+    anchor: int
+    key: str
+    text: str
+
+
+Action = Put | Drop | Add | Grow | Insert
 
 
 @dataclass(slots=True)
@@ -146,6 +156,7 @@ class _Assembly:
     spliced: dict[Span, bytes] = field(default_factory=dict)
     added: dict[str, list[Add]] = field(default_factory=dict)
     grown: dict[tuple[int, str], list[tuple[Grow, Tier, str]]] = field(default_factory=dict)
+    inserted: list[tuple[Insert, Tier, str]] = field(default_factory=list)
 
     def take(self, action: Action, tier: Tier, finding: str) -> None:
         if isinstance(action, Put):
@@ -154,6 +165,8 @@ class _Assembly:
             self.changes.drops[id(action.holder)].add(action.index)
             self.holders[id(action.holder)] = action.holder
             self.reasons[id(action.holder), action.index] = (tier, finding)
+        elif isinstance(action, Insert):
+            self.inserted.append((action, tier, finding))
         elif isinstance(action, Grow):
             self.grown.setdefault((id(action.holder), action.key), []).append((action, tier, finding))
         elif action not in self.added.setdefault(action.section, []):
@@ -172,14 +185,32 @@ class _Assembly:
     def done(self) -> tuple[list[Edit], list[Any]]:
         self._rise()
         for key, indices in self.changes.drops.items():
+            emptied = self._emptied(self.holders[key], indices)
+            if emptied is not None:
+                self.edits.append(emptied)
+                continue
             self.edits += _cuts(self.file, self.holders[key], sorted(indices), self.reasons)
         for rows in self.grown.values():
             self._grow(rows)
+        for insert, tier, finding in self.inserted:
+            entry = (("str", insert.key), ("str", insert.text))
+            self.changes.pairs[id(insert.holder)].append((insert.anchor, entry))
+            at, text = _new_pair(self.file, insert.holder, insert.anchor, entry, False)
+            self.edits.append(Edit(Span(at, at), text, tier, finding))
         roots = [plain(root, self.changes) for root in self.file.roots]
         for section, adds in self.added.items():
             roots, edit = _addition(self.file, section, adds, roots, self.changes.drops)
             self.edits.append(edit)
         return sorted(self.edits, key=lambda e: e.span), roots
+
+    def _emptied(self, holder: Mapping | Sequence, indices: set[int]) -> Edit | None:
+        """A list in block style that is all of the file, and of which nothing is left, becomes an empty one."""
+        if holder.flow or not isinstance(holder, Sequence) or len(indices) < len(holder.items):
+            return None
+        if all(holder is not root for root in self.file.roots):
+            return None
+        tier, finding = self.reasons[id(holder), min(indices)]
+        return Edit(Span(holder.start, holder.end), b"[]", tier, finding)
 
     def _rise(self) -> None:
         """A mapping or list of which nothing is left goes itself, up to the root's keys."""
@@ -204,7 +235,9 @@ class _Assembly:
 
     def _grow(self, rows: list[tuple[Grow, Tier, str]]) -> None:
         first, tier, finding = rows[0]
-        new = [row.plain for row, _, _ in rows]
+        new: list[Any] = []
+        for row, _, _ in rows:
+            new += [] if row.plain in new else [row.plain]  # two variables of one task can ask for one right
         present = first.holder.get(first.key)
         if present is None:
             entry = (("str", first.key), ("seq", new))

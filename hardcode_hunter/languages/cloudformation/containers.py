@@ -7,15 +7,22 @@ Secrets Manager secrets through Amazon ECS environment variables".)
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
+from hardcode_hunter.languages.cloudformation import grants
 from hardcode_hunter.languages.cloudformation.hurdles import Spot
 from hardcode_hunter.languages.cloudformation.references import Reference
-from hardcode_hunter.languages.edits import Action, Add, Drop, File, Grow
+from hardcode_hunter.languages.cloudformation.stacks import resources
+from hardcode_hunter.languages.edits import Action, Add, Drop, File, Grow, Insert, Put
 from hardcode_hunter.languages.nodes import Alias, Mapping, Node, Scalar, Sequence
 from hardcode_hunter.languages.units import Hurdle
+from hardcode_hunter.languages.writing import quoted
 from hardcode_hunter.model import Home, Tier
 
+BUILD = "AWS::CodeBuild::Project"
+FETCHED = "SECRETS_MANAGER"
+_FETCHED = re.compile(r"\{\{resolve:secretsmanager:([^{}]+?):SecretString(?::([^{}:]+))?\}\}")
 DEFINITIONS = frozenset(["AWS::ECS::TaskDefinition", "AWS::Batch::JobDefinition"])
 
 
@@ -33,15 +40,48 @@ def variable(
     name = entry.get("Name")
     if not isinstance(name, Scalar) or name.tag.startswith("!") or len(entry.pairs) != 2 or index < 0:
         return None
-    if not _has_execution_role(root, spot):
+    if _role(root, spot) is None:
         why = "ECS fetches a secret with the task's execution role, and there is none: give it one (ExecutionRoleArn), then plan again"
         return [], Hurdle("no-execution-role", why)
     value, added = _value_from(file, holder, root, said)
     secret = ("map", [(("str", "Name"), ("str", name.value)), (("str", "ValueFrom"), value)])
     why = "it is fetched when a container starts, so that after a rotation tasks must be started anew, and the execution role needs the right to read the secret"
-    return [Drop(listed, position), Grow(holder, anchor, "Secrets", secret), *added], Hurdle(
-        "container-environment", why, Tier.REVIEW
-    )
+    actions: list[Action] = [Drop(listed, position), Grow(holder, anchor, "Secrets", secret), *added]
+    return [*actions, *_granted(file, root, _role(root, spot), said)], Hurdle("container-environment", why, Tier.REVIEW)
+
+
+def build(
+    file: File, root: Mapping, node: Node, spot: Spot, said: Reference
+) -> tuple[list[Action], Hurdle | None] | None:
+    """What happens to the variable of a build whose whole value is ``node``: CodeBuild fetches a secret itself, with ``Type: SECRETS_MANAGER``
+    and ``Value: name:key`` (AWS::CodeBuild::Project EnvironmentVariable). ``None`` when it is none."""
+    entry, index = _above(file, node)
+    match = _FETCHED.fullmatch(said.text)
+    if spot.resource != BUILD or not isinstance(entry, Mapping) or index < 0 or match is None or said.environments:
+        return None
+    key, kind = entry.pairs[index][0], entry.get("Type")
+    plain = kind is None or (isinstance(kind, Scalar) and kind.value == "PLAINTEXT")
+    if not isinstance(key, Scalar) or key.value != "Value" or entry.get("Name") is None or not plain:
+        return None
+    value = f"{match.group(1)}:{match.group(2)}" if match.group(2) else match.group(1)
+    style = node.style if isinstance(node, Scalar) and not node.tag.startswith("!") else ""
+    actions: list[Action] = [Put(node, quoted(value, style, file.json), ("str", value))]
+    if isinstance(kind, Scalar):
+        actions.append(Put(kind, quoted(FETCHED, kind.style or "", file.json), ("str", FETCHED)))
+    else:
+        actions.append(Insert(entry, index, "Type", FETCHED))
+    granted = _granted(file, root, _property(root, spot, "ServiceRole"), said)
+    why = "the build's role needs the right to read the secret (secretsmanager:GetSecretValue), and builds fetch it when they start"
+    return [*actions, *granted], Hurdle("build-role", why, Tier.REVIEW)
+
+
+def _granted(file: File, root: Mapping, role: Node | None, said: Reference) -> list[Action]:
+    """The right of the role that fetches the secret, when this template describes the role, with the parameter that it needs."""
+    if said.home is not Home.SECRETS_MANAGER:
+        return []
+    arn, added = said.arn(root, file.json)
+    grant = grants.of_role(root, role, said.secret, arn)
+    return [*added, grant] if grant is not None else []
 
 
 def _above(file: File, node: Node) -> tuple[Node, int]:
@@ -49,12 +89,19 @@ def _above(file: File, node: Node) -> tuple[Node, int]:
     return (node, -1) if isinstance(node, Alias) else file.parents.get(id(node), (node, -1))
 
 
-def _has_execution_role(root: Mapping, spot: Spot) -> bool:
-    resources = root.get("Resources")
-    body = resources.get(spot.logical_id) if isinstance(resources, Mapping) else None
-    properties = body.get("Properties") if isinstance(body, Mapping) else None
+def _role(root: Mapping, spot: Spot) -> Node | None:
+    return _property(root, spot, "ExecutionRoleArn")
+
+
+def _property(root: Mapping, spot: Spot, name: str) -> Node | None:
+    """A property of the resource, or of the container that it describes."""
+    section = root.get("Resources")
+    rows = resources(section) if isinstance(section, Mapping) else ()
+    body = next((body for key, body in rows if key.value == spot.logical_id), None)
+    properties = body.get("Properties") if body is not None else None
     inner = properties.get("ContainerProperties") if isinstance(properties, Mapping) else None
-    return any(isinstance(each, Mapping) and each.get("ExecutionRoleArn") is not None for each in (properties, inner))
+    found = (each.get(name) for each in (properties, inner) if isinstance(each, Mapping))
+    return next((each for each in found if each is not None), None)
 
 
 def _value_from(file: File, holder: Mapping, root: Mapping, said: Reference) -> tuple[Any, list[Add]]:

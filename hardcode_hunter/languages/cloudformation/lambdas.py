@@ -13,15 +13,14 @@ from collections.abc import Iterator, Sequence
 from collections.abc import Mapping as ReadOnly
 from typing import Any
 
+from hardcode_hunter.languages.cloudformation import grants
 from hardcode_hunter.languages.cloudformation.extract import parse
 from hardcode_hunter.languages.cloudformation.hurdles import FUNCTIONS, Spot
-from hardcode_hunter.languages.cloudformation.intrinsics import call_of
 from hardcode_hunter.languages.cloudformation.references import Reference
 from hardcode_hunter.languages.cloudformation.stacks import resources
 from hardcode_hunter.languages.cloudformation.uses import uses
 from hardcode_hunter.languages.edits import Action, Drop, File, Grow, Put
 from hardcode_hunter.languages.nodes import Alias, Mapping, Node, Scalar, Unparsable
-from hardcode_hunter.languages.nodes import Sequence as Items
 from hardcode_hunter.languages.units import Hurdle
 from hardcode_hunter.languages.writing import flow, quoted
 from hardcode_hunter.model import Home, LiteralType, Position, Replacement, Shape, Source, Tier
@@ -155,11 +154,11 @@ def variable(file: File, root: Mapping, node: Node, spot: Spot, said: Reference)
             Put(key, quoted(name, "", True) if file.json else name.encode(), ("str", name)),
             Put(node, written, arn),
         ]
-    grants, missing = _grants(file, root, spot, said, arn)
-    return [*actions, *added, *grants], missing
+    granted, missing = _grants(root, spot, said, arn)
+    return [*actions, *added, *granted], missing
 
 
-def _grants(file: File, root: Mapping, spot: Spot, said: Reference, arn: Any) -> tuple[list[Action], Hurdle | None]:
+def _grants(root: Mapping, spot: Spot, said: Reference, arn: Any) -> tuple[list[Action], Hurdle | None]:
     section = root.get("Resources")
     rows = {key.value: body for key, body in resources(section)} if isinstance(section, Mapping) else {}
     wanted = [rows[spot.logical_id]] if spot.logical_id in rows else []
@@ -168,7 +167,7 @@ def _grants(file: File, root: Mapping, spot: Spot, said: Reference, arn: Any) ->
     actions: list[Action] = []
     missing: Hurdle | None = None
     for body in wanted:
-        grant = _grant(root, rows, body, said, arn)
+        grant = _grant(root, body, said, arn)
         if grant is None:
             missing = NO_GRANT
         elif not any(isinstance(a, Grow) and a.holder is grant.holder for a in actions):
@@ -176,7 +175,7 @@ def _grants(file: File, root: Mapping, spot: Spot, said: Reference, arn: Any) ->
     return actions, missing
 
 
-def _grant(root: Mapping, rows: ReadOnly[str, Mapping], body: Mapping, said: Reference, arn: Any) -> Grow | None:
+def _grant(root: Mapping, body: Mapping, said: Reference, arn: Any) -> Grow | None:
     """The right of the role under which the function runs, where this template says what that role may do."""
     properties = _mapping(body, "Properties")
     shared = _mapping(root, "Globals", "Function")
@@ -184,57 +183,5 @@ def _grant(root: Mapping, rows: ReadOnly[str, Mapping], body: Mapping, said: Ref
         return None
     role = properties.get("Role")
     if role is None and body.text("Type") == SERVERLESS and (shared is None or shared.get("Role") is None):
-        return _more(properties, statement(arn))
-    target = rows.get(_named(role))
-    own = _mapping(target, "Properties") if target and target.text("Type") == "AWS::IAM::Role" else None
-    policy = (
-        "map",
-        [(("str", "PolicyName"), ("str", f"read-{said.secret}")), (("str", "PolicyDocument"), document(arn))],
-    )
-    return _more(own, policy) if own is not None and own.pairs else None
-
-
-def _more(properties: Mapping, policy: Any) -> Grow | None:
-    present = properties.get("Policies")
-    listed = present is None or (isinstance(present, Items) and present.tag == "seq" and present.items)
-    return Grow(properties, len(properties.pairs) - 1, "Policies", policy) if listed else None
-
-
-def _named(role: Node | None) -> str:
-    """The logical id in ``!GetAtt Role.Arn``."""
-    call = call_of(role) if role is not None else None
-    if call is None or call.name != "GetAtt":
-        return ""
-    first = call.arguments()[0]
-    return first.value.removesuffix(".Arn") if isinstance(first, Scalar) else ""
-
-
-def statement(arn: Any) -> Any:
-    return ("map", [(("str", "Statement"), ("seq", _statements(arn)))])
-
-
-def document(arn: Any) -> Any:
-    return ("map", [(("str", "Version"), ("str", "2012-10-17")), (("str", "Statement"), ("seq", _statements(arn)))])
-
-
-def _statements(arn: Any) -> list[Any]:
-    """Reading this secret, and decryption through the service for this secret alone (AWS KMS Developer Guide, "kms:ViaService";
-    Secrets Manager User Guide, "Encryption context")."""
-
-    def texts(**rows: Any) -> Any:
-        return (
-            "map",
-            [(("str", key), value if isinstance(value, tuple) else ("str", value)) for key, value in rows.items()],
-        )
-
-    context = ("map", [(("str", "kms:EncryptionContext:SecretARN"), arn)])
-    through = ("map", [(("str", "kms:ViaService"), ("str", "secretsmanager.*.amazonaws.com"))])
-    return [
-        texts(Effect="Allow", Action="secretsmanager:GetSecretValue", Resource=arn),
-        texts(
-            Effect="Allow",
-            Action="kms:Decrypt",
-            Resource="*",
-            Condition=texts(StringEquals=context, StringLike=through),
-        ),
-    ]
+        return grants.of_serverless(properties, arn)
+    return grants.of_role(root, role, said.secret, arn)

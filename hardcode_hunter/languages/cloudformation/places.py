@@ -17,7 +17,6 @@ from hardcode_hunter.languages.units import Hurdle
 from hardcode_hunter.languages.writing import quoted
 from hardcode_hunter.model import Candidate, Home, LiteralType, Replacement, Shape, Span, Tier
 
-_FETCHED = re.compile(r"\{\{resolve:secretsmanager:([^{}]+?):SecretString(?::([^{}:]+))?\}\}")
 UNQUOTED = Hurdle(
     "unquoted",
     "CloudFormation puts the value into the text as it is: a rotated password with / @ : or % in it breaks the URL",
@@ -56,9 +55,6 @@ def literal(
         return [_whole(file, node, said), *said.parameters()], why
     if file.data[node.outer : node.start].find(b"&") >= 0:
         return [], Hurdle("anchor", "the value is an anchor that other places use: write the reference there by hand")
-    build = _build_variable(file, node, spot, said)
-    if build is not None:
-        return build
     if row.shape is not Shape.WHOLE or candidate.literal is LiteralType.TEMPLATE or row.part:
         return _part(file, node, row, said, why)
     return [_whole(file, node, said), *said.parameters()], why
@@ -68,7 +64,7 @@ def _variable(file: File, root: Mapping, node: Node, spot: Spot, said: Reference
     """What happens to a variable of a function or container whose whole value is ``node``; ``None`` when it is none of these."""
     if unread == "" and lambdas.variable_of(spot):
         return lambdas.variable(file, root, node, spot, said)
-    return containers.variable(file, root, node, spot, said)
+    return containers.variable(file, root, node, spot, said) or containers.build(file, root, node, spot, said)
 
 
 def _told(why: Hurdle | None, unread: str | None) -> Hurdle | None:
@@ -145,29 +141,6 @@ def _whole(file: File, node: Node, said: Reference) -> Action:
     if file.json:
         return Put(node, b'{"Fn::Sub": ' + text + b"}", ("map", [(("str", "Fn::Sub"), ("str", said.text))]))
     return Put(node, b"!Sub " + text, ("!Sub", said.text))
-
-
-def _build_variable(file: File, node: Scalar, spot: Spot, said: Reference) -> Outcome | None:
-    """CodeBuild fetches a secret itself: ``Type: SECRETS_MANAGER`` with ``Value: name:key`` (AWS::CodeBuild::Project EnvironmentVariable)."""
-    above = file.parents.get(id(node))
-    kind = above[0].get("Type") if above and isinstance(above[0], Mapping) else None
-    match = _FETCHED.fullmatch(said.text)
-    if (
-        spot.resource != "AWS::CodeBuild::Project"
-        or not isinstance(kind, Scalar)
-        or kind.value != "PLAINTEXT"
-        or match is None
-        or said.environments
-    ):
-        return None
-    value = f"{match.group(1)}:{match.group(2)}" if match.group(2) else match.group(1)
-    puts: list[Action] = [
-        Put(node, quoted(value, node.style, file.json), ("str", value)),
-        Put(kind, quoted("SECRETS_MANAGER", kind.style or "", file.json), ("str", "SECRETS_MANAGER")),
-    ]
-    return puts, Hurdle(
-        "build-role", "the build's role needs the right to read the secret (secretsmanager:GetSecretValue)", Tier.REVIEW
-    )
 
 
 def _role(file: File, node: Node, spot: Spot) -> Outcome:
