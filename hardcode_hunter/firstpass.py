@@ -10,9 +10,8 @@ import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
-from typing import Any
 
-from hardcode_hunter.ruleset import FirstPass, RuleSet, compiled
+from hardcode_hunter.ruleset import FirstPass, RuleSet, compiled, trie
 
 Positions = dict[bytes, list[int]]
 LARGE = 2_000_000  # bytes after which loading Hyperscan pays
@@ -44,7 +43,6 @@ SHORT_SIBLINGS = (b"port", b"db", b"name", b"uid", b"driver", b"dialect")
 DEFAULTS = {b"resources": re.compile(rb"default[\"']?[ \t]*:", re.I), b"variable": re.compile(rb"default[ \t]*=", re.I)}
 """Parameters may have any name, and reach a secret property by reference: their defaults count in a template or module."""
 DEFAULT = b"default"
-END = -1  # in a trie: a word ends here
 LETTERS = frozenset(b"abcdefghijklmnopqrstuvwxyz")
 
 
@@ -57,6 +55,36 @@ def hits(data: bytes, rules: RuleSet) -> tuple[int, ...]:
 def finder(rules: RuleSet) -> Finder:
     """The finder of a rule set, made once."""
     return Finder(rules.first_pass)
+
+
+class Plain:
+    """Looks for words by one pass of ``re``; compiled at the first call."""
+
+    def __init__(self, words: Sequence[bytes]) -> None:
+        self.words = words
+        self._trie: re.Pattern[bytes] | None = None
+        self._shorter: dict[bytes, list[bytes]] = {}
+
+    def __call__(self, data: bytes) -> Positions:
+        if self._trie is None:
+            self._trie = re.compile(b"(?=(" + _trie(self.words) + b"))")
+            self._shorter = {word: [w for w in self.words if word.startswith(w)] for word in self.words}
+        found: Positions = {}
+        for match in self._trie.finditer(data.lower()):
+            for word in self._shorter[match.group(1)]:
+                if word in found:
+                    found[word].append(match.start())
+                else:
+                    found[word] = [match.start()]
+        return found
+
+
+def searcher(words: Sequence[bytes], *, fast: bool = True) -> Callable[[bytes], Positions]:
+    """Finds each of the lower-case ``words`` in bytes, whatever their case there: by Hyperscan where its wheel is installed."""
+    from hardcode_hunter.integrations import hyperscan_engine
+
+    found = hyperscan_engine.finder(words, compiled.folder()) if fast and hyperscan_engine.available() else None
+    return found or Plain(words)
 
 
 class Finder:
@@ -82,8 +110,7 @@ class Finder:
                 }
             )
         )
-        self._trie: re.Pattern[bytes] | None = None
-        self._shorter: dict[bytes, list[bytes]] = {}
+        self._plain = Plain(self.words)
         self._find: Callable[[bytes], Positions] = self.plain
         self._few = FEW if engine == "auto" else 0
         self._until = LARGE if engine == "auto" else -1
@@ -104,17 +131,13 @@ class Finder:
 
     def plain(self, data: bytes) -> Positions:
         """Offsets of each word in ``data``, by one pass of ``re``: at each offset the longest word, and with it those that it begins with."""
-        if self._trie is None:
-            self._trie = re.compile(b"(?=(" + _trie(self.words) + b"))")
-            self._shorter = {word: [w for w in self.words if word.startswith(w)] for word in self.words}
-        found: Positions = {}
-        for match in self._trie.finditer(data.lower()):
-            for word in self._shorter[match.group(1)]:
-                if word in found:
-                    found[word].append(match.start())
-                else:
-                    found[word] = [match.start()]
-        return found
+        return self._plain(data)
+
+    def prepare(self) -> None:
+        """Takes the fastest engine at once, for a large tree."""
+        if self._until >= 0:
+            self._few = 0
+            self._load()
 
     def _load(self) -> None:
         from hardcode_hunter.integrations import hyperscan_engine
@@ -169,22 +192,7 @@ class Finder:
 
 
 def _trie(words: Iterable[bytes]) -> bytes:
-    """One pattern for all words, with common beginnings written once, that prefers the longest."""
-    root: dict[int, Any] = {}
-    for word in words:
-        node = root
-        for byte in word:
-            node = node.setdefault(byte, {})
-        node[END] = {}
-    return _branch(root)
-
-
-def _branch(node: dict[int, Any]) -> bytes:
-    ways = [re.escape(bytes([byte])) + _branch(below) for byte, below in sorted(node.items()) if byte != END]
-    if not ways:
-        return b""
-    body = b"(?:" + b"|".join(ways) + b")"
-    return body + b"?" if END in node else body
+    return trie.any_of(word.decode("latin-1") for word in words).encode("latin-1")
 
 
 def _words(data: bytes, offsets: Iterable[int], length: int) -> Iterator[int]:

@@ -36,6 +36,7 @@ def named(candidate: Candidate, rules: RuleSet) -> Rule | None:
 
 _GETTER = re.compile(r"(?:get|read|load|fetch|make|default)_(?=\w)|(?:get|read|load|fetch|make|default)(?=[A-Z])")
 """What a function that returns a password is called: ``get_password``."""
+_TELLING = re.compile(r"(?i:pass|pwd|secret|token|key|cred|cookie|phrase)\w*s")
 _INDEX = re.compile(r"(?:\[\d*\])+\Z")
 
 
@@ -43,8 +44,13 @@ def collected(candidate: Candidate, rules: RuleSet) -> Rule | None:
     """The rule for what a collection holds that is called by its plural: ``PASSWORDS = {"prod": "…"}``, ``API_KEYS = ["…"]``."""
     if candidate.position not in (Position.ITEM, Position.ELEMENT, Position.PROPERTY) or candidate.resource:
         return None
-    symbol = _INDEX.sub("", candidate.symbol.replace("/", "."))
-    whole = symbol if candidate.position is Position.ELEMENT else symbol.rpartition(".")[0]
+    if not _TELLING.search(candidate.symbol):
+        return None
+    symbol, key = candidate.symbol, candidate.name
+    if candidate.position is Position.ELEMENT or not symbol.endswith(key):
+        key = ""
+    symbol = _INDEX.sub("", symbol[: len(symbol) - len(key)].replace("/", ".").rstrip("."))  # a key may hold dots
+    whole = symbol if key or candidate.position is Position.ELEMENT else symbol.rpartition(".")[0]
     plain = filters.normalise(whole.rpartition(".")[2])
     return rules.name(plain[:-1]) if plain.endswith("s") and not plain.endswith("ss") else None
 
@@ -136,12 +142,13 @@ def _no_credential(candidate: Candidate, value: str, rule: Rule, least: str, loo
         or (text.isdigit() and filters.sequential(text) and not filters.password_name(candidate.name))
     ):
         return True
+    token = filters.leads_with_token(text)
     if (
         filters.nullish(text.strip("\"'"))
-        or filters.format_string(text)
-        or filters.code(text)
+        or (filters.format_string(text) and not token)
+        or (filters.code(text) and not token)
         or filters.hashed(text)
-        or filters.prose(text)
+        or (filters.prose(text) and not token)
         or (
             " " in text
             and (least == "strong" or filters.test_value(text))

@@ -40,6 +40,7 @@ _OPTION = re.compile(
     r"(?:^|\s)--?[\w-]{0,30}(?:pass|pwd|token|secret|key)[\w-]{0,30}[ =]\S|\bexport \w|\bsetx? \w|-D\w|(?:^|\s)(?:-e|--env|--build-arg)[ =]\w+=",
     re.I,
 )
+_SET = re.compile(r"setx? \w")
 _OPTION_NAME = re.compile(r"--?([A-Za-z][\w-]{0,40}?(?:pass(?:word|wd|phrase)?|pwd|token|secret|key))", re.I)
 _SHORT = {
     ("sshpass", "-p"): "ssh_password",
@@ -58,7 +59,9 @@ def passwords(data: bytes, start: int, end: int) -> Iterator[tuple[str, re.Match
 
 def speaks(value: str) -> bool:
     """Whether a text may be a command line that is given a credential."""
-    return " " in value and bool(_OPTION.search(value) or _TOOL_WORDS.search(value))
+    if " -" not in value and "export " not in value and value[:1] != "-" and not _SET.match(value):
+        return False
+    return bool(_OPTION.search(value) or _TOOL_WORDS.search(value))
 
 
 def option(words: Sequence[str], number: int) -> str:

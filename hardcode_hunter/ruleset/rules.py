@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hardcode_hunter.model import Kind
-from hardcode_hunter.ruleset import linear
+from hardcode_hunter.ruleset import linear, trie
 from hardcode_hunter.ruleset.rule import Rule, Value
 
 Role = tuple[Rule, str]
@@ -77,6 +77,7 @@ class RuleSet:
         self._possible: dict[int, Possible] = {}
         self._patterns: dict[str, re.Pattern[str]] = {}
         self._names: re.Pattern[str] | None = None
+        self._value_words: re.Pattern[str] | None = None
         self._named = [(rule, pattern) for rule in self.rules for pattern in rule.names]
         self._known_names: dict[str, Rule | None] = {}
         self._first_pass = first_pass
@@ -173,7 +174,12 @@ class RuleSet:
         """Every match of a value pattern in ``value``, rule by rule. Patterns are tried only where one of their words occurs."""
         if len(value) < self._least:
             return
-        for number in self._worth_trying(value.lower()):
+        lower = value.lower()
+        if self._value_words is None:
+            self._value_words = re.compile(trie.any_of({w for pattern, _ in self._values for w in pattern.keywords}))
+        if not self._value_words.search(lower):
+            return
+        for number in self._worth_trying(lower):
             pattern, rule = self._values[number]
             for match in self._pattern(pattern.regex).finditer(value):
                 first, last = match.span(1) if match.lastindex else match.span()

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from hardcode_hunter.model import LiteralType
 
 HOLE = "\x00"
+_LONGEST = 20_000  # characters of a literal whose pieces are told apart
 _TEMPLATE_STRING: type[ast.expr] | None = getattr(ast, "TemplateStr", None)  # PEP 750, from Python 3.14 on
 TEMPLATES: tuple[type[ast.expr], ...] = (ast.JoinedStr, _TEMPLATE_STRING) if _TEMPLATE_STRING else (ast.JoinedStr,)
 _PLAIN: dict[type, LiteralType] = {str: LiteralType.STR, bytes: LiteralType.BYTES, int: LiteralType.INT}
@@ -74,16 +75,24 @@ def pieces(source: str, first: int) -> tuple[tuple[int, int], ...]:
     """
     found: list[tuple[int, int]] = []
     size = 0
+    if source[-3:] in ('"""', "'''") or len(source) > _LONGEST:
+        return ()
     try:
         for token in tokenize.generate_tokens(io.StringIO(f"({source}\n)").readline):
             if token.type == tokenize.STRING:
                 found.append((size, first + token.start[0] - 1))
-                size += len(ast.literal_eval(token.string))
+                size += _size(token.string)
             elif token.type not in (tokenize.OP, tokenize.NL, tokenize.NEWLINE, tokenize.COMMENT, tokenize.ENDMARKER):
                 return ()
     except (SyntaxError, ValueError, tokenize.TokenError):
         return ()
     return tuple(found) if len(found) > 1 else ()
+
+
+def _size(text: str) -> int:
+    if text[0] in "'\"" and text[:3] not in ('"""', "'''") and "\\" not in text:
+        return len(text) - 2
+    return len(ast.literal_eval(text))
 
 
 def agrees(source: str, expected: Literal) -> bool:
