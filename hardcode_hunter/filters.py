@@ -104,7 +104,9 @@ def marked(value: str) -> bool:
 
 def absent(value: str) -> bool:
     """No live value in any position, not even in a database connection."""
-    return empty(value) or masked(value) or reference(value) or marked(value) or said_nothing(value)
+    if empty(value) or masked(value) or marked(value) or said_nothing(value):
+        return True
+    return reference(value) and ("{{resolve:" in value or not leads_with_token(value))
 
 
 def any_account(user: str, password: str, host: str) -> bool:
@@ -340,6 +342,15 @@ def code(value: str) -> bool:
     if "\n" in value.strip() and "-----BEGIN" not in value:
         return True
     return bool(_REGEX.search(value) or _MARKUP.search(value) or _SQL.match(value))
+
+
+_RUN = re.compile(r"[A-Za-z0-9]{20,}")
+
+
+def leads_with_token(value: str) -> bool:
+    """Whether it begins with a long run that only a generator makes, whatever follows: a line break, a place to be filled in, a reference."""
+    run = _RUN.match(value)
+    return run is not None and run.end() < len(value) and random_letters(run[0]) and strength(run[0]) is Strength.STRONG
 
 
 # ---------------------------------------------------------------- strength

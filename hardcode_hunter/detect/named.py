@@ -10,6 +10,7 @@ from hardcode_hunter.detect.places import is_test, is_translation
 from hardcode_hunter.filters import Strength
 from hardcode_hunter.model import Candidate, Confidence, Evaluated, LiteralType, Position
 from hardcode_hunter.ruleset import Rule, RuleSet
+from hardcode_hunter.vocabulary import CREDENTIAL_WORDS
 
 SHORTEST = 3  # characters of a value for which only its name speaks
 
@@ -118,7 +119,7 @@ def _in_force(candidate: Candidate, value: str) -> bool:
         deployed(candidate)
         and candidate.position is Position.PROPERTY
         and not is_test(candidate.path)
-        and value.lower() not in filters.CREDENTIAL_WORDS
+        and value.lower() not in CREDENTIAL_WORDS
         and not filters.default_password(value)
         and len(value) > 3
     )
@@ -159,7 +160,7 @@ def _no_credential(candidate: Candidate, value: str, rule: Rule, least: str, loo
     vendor = rule.precedence >= -1 and least == "word"  # "password" is a live one under MYSQL_PASSWORD
     if (
         filters.repeats(candidate.name, text)
-        if vendor and text.lower() in filters.CREDENTIAL_WORDS
+        if vendor and text.lower() in CREDENTIAL_WORDS
         else filters.field_name(candidate.name, text)
     ):
         return True
@@ -173,7 +174,7 @@ def _no_credential(candidate: Candidate, value: str, rule: Rule, least: str, loo
         return True
     if candidate.position is Position.ELEMENT and "_" in text and filters.identifier(text):
         return True  # a column of a list of names
-    if filters.path(text) or filters.plain_url(text):
+    if not token and (filters.path(text) or filters.plain_url(text)):
         return True
     if least == "strong" and _ATTRIBUTE.match(text) and not _COOKIE.search(candidate.name):
         return True
