@@ -62,12 +62,12 @@ class Grow:
 
 @dataclass(frozen=True, slots=True)
 class Insert:
-    """A pair of texts follows the pair ``anchor`` of ``holder``."""
+    """A pair follows the pair ``anchor`` of ``holder``."""
 
     holder: Mapping
     anchor: int
     key: str
-    text: str
+    plain: Any
 
 
 Action = Put | Drop | Add | Grow | Insert
@@ -193,7 +193,7 @@ class _Assembly:
         for rows in self.grown.values():
             self._grow(rows)
         for insert, tier, finding in self.inserted:
-            entry = (("str", insert.key), ("str", insert.text))
+            entry = (("str", insert.key), insert.plain)
             self.changes.pairs[id(insert.holder)].append((insert.anchor, entry))
             at, text = _new_pair(self.file, insert.holder, insert.anchor, entry, False)
             self.edits.append(Edit(Span(at, at), text, tier, finding))

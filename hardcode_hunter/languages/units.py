@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from hardcode_hunter.model import Change, Edit, Replacement, Rewrite, Skip, Source, Tier, content_hash
 from hardcode_hunter.plugins import Rewriting
@@ -54,7 +54,7 @@ class Unit(Generic[A]):
 
 def rewrites(
     sources: Mapping[str, Source],
-    units: Iterable[Unit[A]],
+    units: Iterable[Unit[Any]],
     edits: Mapping[str, list[Edit]],
     replacements: Sequence[Replacement],
 ) -> dict[str, Rewrite]:

@@ -69,7 +69,7 @@ def build(
     if isinstance(kind, Scalar):
         actions.append(Put(kind, quoted(FETCHED, kind.style or "", file.json), ("str", FETCHED)))
     else:
-        actions.append(Insert(entry, index, "Type", FETCHED))
+        actions.append(Insert(entry, index, "Type", ("str", FETCHED)))
     granted = _granted(file, root, _property(root, spot, "ServiceRole"), said)
     why = "the build's role needs the right to read the secret (secretsmanager:GetSecretValue), and builds fetch it when they start"
     return [*actions, *granted], Hurdle("build-role", why, Tier.REVIEW)

@@ -38,6 +38,7 @@ class Setting:
 
 class Modules:
     def __init__(self, sources: Mapping[str, Source]) -> None:
+        self.everything = sources
         self.sources = {p: s for p, s in sources.items() if p.endswith((".tf", ".tfvars"))}
         self._roots: dict[str, Node] = {}
         self.folders: dict[str, list[str]] = defaultdict(list)
@@ -49,6 +50,8 @@ class Modules:
         self._documents: dict[tuple[str, int], edits.File | None] = {}
         self._planned: dict[tuple[str, str, str], dict[str, dict[str, str]]] = defaultdict(dict)
 
+        self.declared: dict[tuple[str, str, str], dict[str, dict[str, str]]] = defaultdict(dict)
+        """What files in JSON declare: directory, block and type, and the arguments of each name as expressions"""
         self.named: dict[tuple[str, str, str], int] = {}
         """Variables that functions get by a plan: path, function and name, and where the pair stands that becomes it"""
 
@@ -154,7 +157,7 @@ class Modules:
         """Name of the data source or ephemeral resource with these ``arguments`` (expressions as written; an empty one is absent) in a
         directory, and whether it is there already."""
         wanted_ones = {name: value for name, value in arguments.items() if value}
-        taken: dict[str, dict[str, str]] = dict(self._planned[folder, block, kind])
+        taken: dict[str, dict[str, str]] = dict(self._planned[folder, block, kind]) | self.declared[folder, block, kind]
         for path, words, node in self.blocks(folder, block):
             if words[1:2] == (kind,) and len(words) > 2:
                 data = self.data(path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from hardcode_hunter.languages.terraform import places, variables
+from hardcode_hunter.languages.terraform import json_rewrite, places, variables
 from hardcode_hunter.languages.terraform.actions import Action, Append, Planned, Unplannable
 from hardcode_hunter.languages.terraform.extract import extract
 from hardcode_hunter.languages.terraform.modules import Modules
@@ -20,7 +20,9 @@ def rewrite(
 ) -> dict[str, Rewrite]:
     """A :class:`Rewrite` for each path that a replacement names or an edit touches."""
     planner = _Planner(sources, rewriting)
-    units = planner.units(replacements)
+    rows = [row for row in replacements if row.path.endswith(".json")]
+    documents, changed = json_rewrite.rewrite(planner.modules, sources, rows, rewriting) if rows else ([], {})
+    units = planner.units([row for row in replacements if row not in rows])
     for unit in units:
         planner.plan(unit)
         unit.admit(planner.rewriting)
@@ -30,7 +32,7 @@ def rewrite(
             break
         for unit, hurdle in broken:
             unit.fail(hurdle)
-    return rewrites(planner.sources, units, edits, replacements)
+    return rewrites(planner.sources, [*units, *documents], edits | changed, replacements)
 
 
 class _Planner:
@@ -78,9 +80,6 @@ class _Planner:
         """Fills in the unit's actions, or its hurdle."""
         found: list[Candidate] = []
         for row in unit.replacements:
-            if row.path.endswith(".json"):
-                unit.fail(Hurdle("json-syntax", "configuration in JSON is not rewritten: move this value by hand"))
-                return
             candidate = self.candidate(row)
             if candidate is None:
                 unit.fail(Hurdle("moved", "the literal does not stand where the plan saw it: plan again"))

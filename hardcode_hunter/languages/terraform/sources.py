@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from hardcode_hunter.languages.terraform import syntax
 from hardcode_hunter.languages.terraform.modules import Modules, identifier
@@ -25,12 +26,17 @@ _LEAST = re.compile(r"(?:^|,)\s*(?:>=|~>|=)?\s*v?(\d+)\.(\d+)")
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """``block`` is appended once per directory when it ``exists`` not yet; ``variable`` as well, when the name depends on the environment."""
+    """``block`` is appended once per directory when it ``exists`` not yet; ``variable`` as well, when the name depends on the environment.
+
+    ``address`` is what the block declares, with its ``arguments`` as expressions, for configurations that are written in JSON.
+    """
 
     expression: str
     block: str
     exists: bool
     variable: str = ""
+    address: tuple[str, ...] = ()
+    arguments: Mapping[str, str] = field(default_factory=dict)
 
 
 def reading(modules: Modules, folder: str, access: Access, to: Route) -> Reading | Hurdle:
@@ -55,9 +61,9 @@ def reading(modules: Modules, folder: str, access: Access, to: Route) -> Reading
         expression = f"jsondecode({expression})[{json.dumps(access.key)}]"
     head = f"{STATE}\n" if block == "data" else ""
     first = f"  provider = {provider}\n\n" if provider else ""
-    return Reading(
-        expression, f'{head}{block} "{kind}" "{name}" {{\n{first}  {argument} = {value}\n}}\n', exists, variable
-    )
+    text = f'{head}{block} "{kind}" "{name}" {{\n{first}  {argument} = {value}\n}}\n'
+    arguments = {argument: value} | ({"provider": provider} if provider else {})
+    return Reading(expression, text, exists, variable, (block, kind, name), arguments)
 
 
 def value_from(modules: Modules, folder: str, access: Access, to: Route) -> Reading | Hurdle:

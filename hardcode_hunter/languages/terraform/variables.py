@@ -60,9 +60,22 @@ def _dead_default(modules: Modules, unit: Planned, blocks: Sequence[tuple[str, N
             unit.actions.append((path, Drop((attribute,))))
 
 
+def _set_in_json(modules: Modules, folder: str, name: str) -> str:
+    """A variable file in JSON that gives the variable a value, or an empty text."""
+    mark = f'"{name}"'.encode()
+    paths = (p for p, s in modules.everything.items() if p.endswith(".tfvars.json") and mark in s.data)
+    return next((p for p in paths if modules.home(p) == folder), "")
+
+
 def _moved(modules: Modules, unit: Planned, folder: str, name: str, blocks: Sequence[tuple[str, Node]]) -> bool:
     """Whether every value that the variable is given moves; the lines of variable files that set it go."""
     moving = {(r.path, r.span.start) for r in unit.replacements}
+    document = _set_in_json(modules, folder, name)
+    if document:
+        unit.fail(
+            Hurdle("json-syntax", f"{document} sets the variable, and is written in JSON: move this value by hand")
+        )
+        return False
     for setting in modules.settings(folder, name):
         value = setting.attribute.children[-1]
         if not any(p == setting.path and value.start_byte <= start < value.end_byte for p, start in moving):
