@@ -379,12 +379,14 @@ def test_a_damaged_cache_is_made_again(cache: Path, damage: bytes) -> None:
 def test_a_cache_that_others_can_write_is_not_trusted(cache: Path) -> None:
     ruleset.load()
     (entry,) = cache.glob("rules-*")
-    document = json.loads(entry.read_bytes())
-    document["rules"]["rules"] = document["rules"]["rules"][:1]
-    entry.write_text(json.dumps(document), encoding="utf-8")
+    first = json.loads(entry.read_bytes().partition(b"\n")[0])
+    rows = json.loads(entry.read_bytes().partition(b"\n")[2])
+    rows["rules"] = rows["rules"][:1]
+    fewer = compiled.document(first["key"], rows)
+    entry.write_bytes(fewer)
     ruleset._load.cache_clear()
-    assert len(ruleset.load().rules) == 1, "a cache of the right key is believed"
-    entry.write_text(json.dumps(document), encoding="utf-8")
+    assert len(ruleset.load().rules) == 1, "a cache of the right key and digest is believed"
+    entry.write_bytes(fewer)
     entry.chmod(0o666)
     ruleset._load.cache_clear()
     assert len(ruleset.load().rules) == len(RULES)
@@ -392,25 +394,59 @@ def test_a_cache_that_others_can_write_is_not_trusted(cache: Path) -> None:
 
 def test_the_key_follows_every_file_and_version(tmp_path: Path) -> None:
     folder = write(tmp_path / "rules", {})
-    keys = {compiled.key([folder], "1")}
-    keys.add(compiled.key([folder], "2"))
+    keys = {compiled.key(compiled.digest([folder]), "1")}
+    keys.add(compiled.key(compiled.digest([folder]), "2"))
     write(folder, {"title": "another"})
-    keys.add(compiled.key([folder], "1"))
-    assert len(keys) == 3
+    keys.add(compiled.key(compiled.digest([folder]), "1"))
+    (folder / "engine.py").write_text("pass\n")
+    keys.add(compiled.key(compiled.digest([folder]), "1"))
+    (folder / "compiled.json").write_text("{}")
+    keys.add(compiled.key(compiled.digest([folder]), "1"))
+    assert len(keys) == 4
+
+
+@pytest.fixture
+def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the rules in an installed package, with its compiled set; it has one rule of its own."""
+    package = tmp_path / "hardcode_hunter"
+    package.mkdir()
+    folder = write(package / "_rules", {})
+    monkeypatch.setattr(ruleset, "PACKAGE", package)
+    (folder / "compiled.json").write_bytes(ruleset.compiled_document(folder))
+    return folder
 
 
 def test_the_wheels_set_is_used_when_its_key_matches(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cache: Path
+    shipped: Path, monkeypatch: pytest.MonkeyPatch, cache: Path
 ) -> None:
-    package = tmp_path / "hardcode_hunter"
-    package.mkdir()
-    shipped = package / "_rules"
-    write(shipped, {})
-    monkeypatch.setattr(ruleset, "PACKAGE", package)
-    (shipped / "compiled.json").write_bytes(ruleset.compiled_document(shipped))
     monkeypatch.setattr(ruleset, "compile_rules", lambda folders: pytest.fail("compiled again"))
+    monkeypatch.setattr(detect_secrets, "version", lambda: "a later one")
     assert [rule.id for rule in ruleset.load().rules if rule.source == "harbour.yaml"] == ["harbour-key"]
     assert not cache.exists()
+
+
+@pytest.mark.parametrize("what", ["rule", "new rule", "version", "content", "cut", "first line", "empty", "absent"])
+def test_the_wheels_set_is_never_used_in_place_of_other_rules(
+    what: str, shipped: Path, monkeypatch: pytest.MonkeyPatch, cache: Path
+) -> None:
+    file = shipped / "compiled.json"
+    data = file.read_bytes()
+    if what == "rule":
+        write(shipped, {"title": "another"})
+    elif what == "new rule":
+        write(shipped, {"id": "anchor-key"}, "anchor.yaml")
+    elif what == "version":
+        monkeypatch.setattr(ruleset, "__version__", "0.0.0")
+    elif what == "absent":
+        file.unlink()
+    else:
+        changed = {"content": data.replace(b"harbour key", b"harbour kez"), "cut": data[:-9], "first line": data[1:]}
+        file.write_bytes(changed.get(what, b""))
+        assert file.read_bytes() != data
+    found = {rule.id: rule.title for rule in ruleset.load().rules}
+    assert found["harbour-key"] == ("another" if what == "rule" else "harbour key")
+    assert ("anchor-key" in found) == (what == "new rule")
+    assert cache.exists(), "the rules were compiled again"
 
 
 def test_extra_folders_extend(tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """The rules: found, compiled once, and asked by name, value, call, property and scheme.
 
 Rules lie in ``rules/`` of the checkout or, in an installed package, in ``hardcode_hunter/_rules``. A compiled set is kept in the
-user's cache and in the wheel, so that a scan reads one JSON file and imports neither YAML nor detect-secrets.
+user's cache and in the wheel, so that a scan reads one JSON file and imports neither YAML nor detect-secrets. It is used only where
+it was made of the very rule files, data and code that are there.
 """
 
 from __future__ import annotations
@@ -51,7 +52,8 @@ __all__ = [
 
 PACKAGE = Path(__file__).parent.parent
 DATA = PACKAGE / "languages" / "data"
-FORMAT = "5"  # of the compiled set
+CODE = PACKAGE / "ruleset"
+COMPILED = "compiled.json"
 
 
 def home() -> Path:
@@ -73,34 +75,48 @@ def load(extra: Sequence[Path] = (), *, builtin: bool = True) -> RuleSet:
             raise UsageError(f"{folder}: no such folder; correct 'extra-rules'")
         if not any(p.suffix in (".yaml", ".yml") for p in folder.rglob("*")):
             raise UsageError(f"{folder}: holds no rules; give a folder with *.yaml rule files")
-    return _load(folders, _key(folders))
+    return _load(folders, _sources(folders))
 
 
 @cache
-def _load(folders: tuple[Path, ...], key: str) -> RuleSet:
-    for path in (*(folder / "compiled.json" for folder in folders[:1]), store.folder() / f"rules-{key[:32]}.cache"):
-        rows = store.load(path, key)
-        if rows is not None:
-            try:
-                return RuleSet([from_row(row) for row in rows["rules"]], first_pass_from(rows["first_pass"]))
-            except (KeyError, TypeError, ValueError, AttributeError):
-                continue  # another program wrote there: compile again
+def _load(folders: tuple[Path, ...], sources: str) -> RuleSet:
+    if folders == (home(),):
+        shipped = _read(folders[0] / COMPILED, _shipped(sources))
+        if shipped:
+            return shipped
+    key = store.key(sources, __version__, detect_secrets.version())
+    kept = _read(store.folder() / f"rules-{key[:32]}.cache", key)
+    if kept:
+        return kept
     rules = compile_rules(folders) if home() in folders else RuleSet(with_samples(folders))
     store.save(key, _rows(rules))
     return rules
+
+
+def _read(path: Path, key: str) -> RuleSet | None:
+    rows = store.load(path, key)
+    try:
+        return rows and RuleSet([from_row(row) for row in rows["rules"]], first_pass_from(rows["first_pass"]))
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None  # another program wrote there: compile again
 
 
 def _rows(rules: RuleSet) -> dict[str, Any]:
     return {"rules": [to_row(rule) for rule in rules.rules], "first_pass": first_pass_row(rules.first_pass)}
 
 
-def _key(folders: Sequence[Path]) -> str:
-    return store.key([*folders, DATA], FORMAT, __version__, detect_secrets.version())
+def _sources(folders: Sequence[Path]) -> str:
+    return store.digest([*folders, DATA, CODE])
+
+
+def _shipped(sources: str) -> str:
+    """A wheel's own set holds what its build took of detect-secrets, whatever version of that is installed beside it."""
+    return store.key(sources, __version__, "shipped")
 
 
 def compiled_document(folder: Path) -> bytes:
     """What a wheel ships as ``_rules/compiled.json`` beside the rule files of ``folder``."""
-    return store.document(_key([folder]), _rows(compile_rules([folder])))
+    return store.document(_shipped(_sources([folder])), _rows(compile_rules([folder])))
 
 
 def with_samples(folders: Iterable[Path]) -> tuple[Rule, ...]:

@@ -1,4 +1,7 @@
-"""The compiled rule set on disk: JSON, owner-only, written whole or not at all, found by a key made of everything it was made from."""
+"""The compiled rule set on disk: JSON, owner-only, written whole or not at all, found by a key made of everything it was made from.
+
+Its first line says that key and the SHA-256 of the rest: what was cut short, edited or made of other rules is not read.
+"""
 
 from __future__ import annotations
 
@@ -13,17 +16,24 @@ from typing import Any
 KEPT = 8  # rule sets of older versions and other folders that stay
 
 
-def key(folders: Iterable[Path], *also: str) -> str:
-    """SHA-256 over the names and bytes of all rule files in ``folders``, in order, and over ``also`` (versions)."""
-    digest = hashlib.sha256("\0".join(also).encode())
+SOURCES = (".yaml", ".yml", ".json", ".py")  # suffixes of what a set is made of: rules, data, code
+
+
+def digest(folders: Iterable[Path]) -> str:
+    """SHA-256 over the names and bytes of all rule files, data and code in ``folders``, in order."""
+    found = hashlib.sha256()
     for folder in folders:
         for path in sorted(folder.rglob("*")):
-            if path.suffix in (".yaml", ".yml", ".json") and path.name != "compiled.json" and path.is_file():
+            if path.suffix in SOURCES and path.name != "compiled.json" and path.is_file():
                 data = path.read_bytes()
-                digest.update(
-                    f"\0{path.relative_to(folder).as_posix()}\0{len(data)}\0".encode("utf-8", "surrogateescape") + data
-                )
-    return digest.hexdigest()
+                name = f"\0{path.relative_to(folder).as_posix()}\0{len(data)}\0"
+                found.update(name.encode("utf-8", "surrogateescape") + data)
+    return found.hexdigest()
+
+
+def key(sources: str, *also: str) -> str:
+    """The name of a set: SHA-256 over the digest of its sources and over ``also`` (versions)."""
+    return hashlib.sha256("\0".join((sources, *also)).encode()).hexdigest()
 
 
 def folder() -> Path:
@@ -34,7 +44,7 @@ def folder() -> Path:
 
 
 def load(path: Path, wanted: str) -> Any:
-    """What :func:`save` wrote under the same key; ``None`` when it is absent, broken, of another key or could be another user's work."""
+    """What :func:`save` wrote under the same key; ``None`` when it is absent, changed, of another key or could be another user's work."""
     try:
         about = path.stat()
         if (
@@ -43,15 +53,22 @@ def load(path: Path, wanted: str) -> Any:
             and (about.st_uid != os.getuid() or about.st_mode & (stat.S_IWGRP | stat.S_IWOTH))
         ):
             return None
-        document = json.loads(path.read_bytes())
+        first, _, body = path.read_bytes().partition(b"\n")
+        if first != _first_line(wanted, body):
+            return None
+        return json.loads(body)
     except (OSError, ValueError):
         return None
-    return document.get("rules") if isinstance(document, dict) and document.get("key") == wanted else None
+
+
+def _first_line(wanted: str, body: bytes) -> bytes:
+    return json.dumps({"key": wanted, "sha256": hashlib.sha256(body).hexdigest()}).encode()
 
 
 def document(wanted: str, rules: Any) -> bytes:
     """The bytes of a compiled rule set."""
-    return json.dumps({"key": wanted, "rules": rules}, ensure_ascii=True, separators=(",", ":")).encode()
+    body = json.dumps(rules, ensure_ascii=True, separators=(",", ":")).encode()
+    return _first_line(wanted, body) + b"\n" + body
 
 
 def save(wanted: str, rules: Any) -> None:
