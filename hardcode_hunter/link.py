@@ -54,7 +54,7 @@ class _Uses:
     def __init__(self, candidates: Sequence[Candidate], references: Iterable[Reference]) -> None:
         rows = tuple(references)
         self._modules = _Modules(d for d in (*(c.defines for c in candidates), *(r.defines for r in rows)) if d)
-        self._settings = _settings(candidates)
+        self._by_setting = settings(candidates)
         self._by_name: defaultdict[str, list[Reference]] = defaultdict(list)
         for reference in rows:
             for name in self._resolve(reference):
@@ -98,7 +98,7 @@ class _Uses:
             return (target,)
         if left == "*":
             first = _CUT.split(name, maxsplit=1)[0]
-            return (found + name[len(first) :] for found in self._settings.get(first, ()))
+            return (found + name[len(first) :] for found in self._by_setting.get(first, ()))
         return self._modules.find(left, name, reference.path)
 
 
@@ -113,7 +113,7 @@ class _Modules:
                 self._names[path].update(name[:at] for at in (*_cuts(name), len(name)))
         self._paths: defaultdict[str, list[str]] = defaultdict(list)
         for path in sorted(self._names):
-            self._paths[_parts(path)[-1] if _parts(path) else ""].append(path)
+            self._paths[module_parts(path)[-1] if module_parts(path) else ""].append(path)
 
     def is_path(self, text: str) -> bool:
         return text in self._names or "/" in text or text.endswith((".py", ".pyw", ".pyi", ".ipynb"))
@@ -135,7 +135,7 @@ class _Modules:
     def _fitting(self, module: str) -> Iterator[str]:
         wanted = [part for part in module.split(".") if part]
         for path in self._paths.get(wanted[-1], ()) if wanted else ():
-            parts = _parts(path)
+            parts = module_parts(path)
             if len(parts) >= len(wanted) and parts[-len(wanted) :] == wanted:
                 yield path
 
@@ -143,7 +143,7 @@ class _Modules:
         return any(name[:at] in self._names[path] for at in (*_cuts(name), len(name)))
 
 
-def _parts(path: str) -> list[str]:
+def module_parts(path: str) -> list[str]:
     """``src/shop/settings.py`` → ``[src, shop, settings]``; a package's ``__init__.py`` is the package."""
     parts = path.rsplit(".", 1)[0].split("/")
     return parts[:-1] if parts[-1] == "__init__" else parts
@@ -155,7 +155,7 @@ def _shared(path: str, other: str) -> int:
     return next((n for n, (a, b) in enumerate(zip(ours, theirs, strict=False)) if a != b), min(len(ours), len(theirs)))
 
 
-def _settings(candidates: Iterable[Candidate]) -> dict[str, list[str]]:
+def settings(candidates: Iterable[Candidate]) -> dict[str, list[str]]:
     """Setting → the names that define it, where exactly one file does so in a module or class of settings."""
     found: defaultdict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     for candidate in candidates:
@@ -175,7 +175,7 @@ def _is_settings(path: str, owners: Sequence[str]) -> bool:
     """Whether what ``owners`` (classes, or ``app.config``) hold in this file are settings."""
     if owners:
         return bool(_SETTINGS_CLASS.search(owners[-1]))
-    return any(_SETTINGS_FILE.fullmatch(word) for part in _parts(path)[-2:] for word in re.split(r"[_\-.]", part))
+    return any(_SETTINGS_FILE.fullmatch(word) for part in module_parts(path)[-2:] for word in re.split(r"[_\-.]", part))
 
 
 def _cuts(name: str) -> list[int]:

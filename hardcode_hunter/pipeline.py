@@ -45,6 +45,15 @@ class Reading:
     names: list[str] = field(default_factory=list)  # of all files that were looked at
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """All findings, whatever their confidence, the sources of the files that they stand in or that have a comment of ours, and all names."""
+
+    findings: tuple[Finding, ...]
+    sources: Mapping[str, Source]
+    names: Iterable[str]
+
+
 def languages() -> Mapping[str, Language]:
     """All languages, by name."""
     from hardcode_hunter.plugins import Language, load
@@ -137,32 +146,39 @@ def scan(
     gate: judge.Gate | None = None,
     key: bytes | None = None,
     trusted: Trusted | None = None,
+    sweep: Callable[[ruleset.RuleSet, bytes], Found] | None = None,
 ) -> tuple[Scan, Reading]:
     """One scan of ``feed``, or else of what lies below ``paths``. Raises ``UsageError`` for paths that don't exist, and for rules and
     baselines that can't be used.
 
     Without a ``gate`` the baseline hushes only what a person has decided on: what it keeps for later is still to be migrated.
+    ``sweep`` finds what there is another way, in bounded memory; then the reading holds neither candidates nor sources.
     """
     started, clock = time.time(), time.perf_counter()
     root = (root or discover.project_root(paths)).resolve()
-    rules = ruleset.load(tuple(Path(folder) for folder in settings.extra_rules), builtin=settings.default_rules)
+    folders = tuple(Path(folder) for folder in settings.extra_rules)
+    rules = ruleset.load(folders, builtin=settings.default_rules, least=settings.min_confidence)
     catalogue = _catalogue(rules, settings)
     feed = feed or discover.OnDisk(
         discover.Walk(root), paths, settings.left_out, settings.force_exclude, settings.respect_gitignore
     )
-    reading = read(feed, rules, progress, key)
-    found = _detected(reading)
+    if sweep is None:
+        reading = read(feed, rules, progress, key)
+        known = Found(_detected(reading), reading.sources, reading.names)
+    else:
+        reading = Reading(feed.walk, rules) if key is None else Reading(feed.walk, rules, key)
+        known = sweep(rules, reading.key)
     judged = judge.judge(
-        found,
-        reading.sources,
+        known.findings,
+        known.sources,
         settings,
         feed,
         gate or judge.DECIDED,
-        set(reading.names),
+        set(known.names),
         alone(rules, reading.key),
         trusted,
     )
-    kept = _with_excerpts(judged.kept, found, reading)
+    kept = judged.kept if sweep else _with_excerpts(judged.kept, known.findings, reading)
     result = Scan(
         root=root,
         findings=tuple(sorted(kept, key=_order)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,8 @@ from hardcode_hunter.errors import UsageError
 if TYPE_CHECKING:
     from hardcode_hunter.cli.scan import Options
     from hardcode_hunter.images import Changes
+    from hardcode_hunter.pipeline import Found, Progress
+    from hardcode_hunter.ruleset import RuleSet
 
 
 def feed(options: Options, paths: tuple[Path, ...], settings: Settings, root: Path, stack: ExitStack) -> discover.Feed:
@@ -37,6 +40,26 @@ def feed(options: Options, paths: tuple[Path, ...], settings: Settings, root: Pa
     if options.since is not None:
         return stack.enter_context(images.since(root, ref(options.since), within, settings.left_out))
     return stack.enter_context(images.staged(root, within, settings.left_out))
+
+
+def sweep(
+    feed: discover.Feed, settings: Settings, jobs: int, shown: Progress | None
+) -> Callable[[RuleSet, bytes], Found] | None:
+    """How a large tree on disk is read: by ``jobs`` processes, 0 for as many as pay; ``None`` for everything else."""
+    if not isinstance(feed, discover.OnDisk) or (jobs < 2 and not _large(feed)):
+        return None
+    from hardcode_hunter import pool, sweep
+
+    def order(key: bytes) -> pool.Order:
+        extra = tuple(Path(folder) for folder in settings.extra_rules)
+        return pool.Order(feed.walk.root, extra, settings.default_rules, key, settings.min_confidence)
+
+    return sweep.over(feed, order, jobs, shown)
+
+
+def _large(feed: discover.OnDisk) -> bool:
+    """Whether a folder is among the paths: files that are named, as a hook does, are few."""
+    return any(path.is_dir() for path in feed.paths)
 
 
 def listed(paths: tuple[Path, ...]) -> tuple[Path, ...]:

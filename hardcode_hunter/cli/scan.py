@@ -62,6 +62,7 @@ class Options:
     statistics: bool = False
     show_files: bool = False
     show_settings: bool = False
+    jobs: int = 0
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -151,6 +152,14 @@ class Options:
 @click.option("--no-suppressions", is_flag=True, help="Ignore comments, per-file ignores and the baseline.")
 @click.option("--exit-zero", is_flag=True, help="Exit 0 even when there are findings.")
 @click.option("--allow-empty", is_flag=True, help="Finding no file, no change or no rule to look for is fine.")
+@click.option(
+    "-j",
+    "--jobs",
+    type=click.IntRange(0, 256),
+    default=0,
+    metavar="N",
+    help="Processes for large trees. Default: one for each processor. The result is the same.",
+)
 @click.option("--statistics", is_flag=True, help="Count findings by rule instead of printing them.")
 @click.option("--show-files", is_flag=True, help="Print the files that would be looked at, and stop.")
 @click.option("--show-settings", is_flag=True, help="Print the settings that are in force, and stop.")
@@ -177,7 +186,15 @@ def scan(**given: object) -> int:
         gate, key = _gate(options, root)
         shown = progress()
         result, _ = pipeline.scan(
-            named, settings, root, shown, feed=feed, gate=gate, key=key, trusted=trust.reference if trust else None
+            named,
+            settings,
+            root,
+            shown,
+            feed=feed,
+            gate=gate,
+            key=key,
+            trusted=trust.reference if trust else None,
+            sweep=_feeds.sweep(feed, settings, options.jobs, shown),
         )
         if trust:
             result = replace(result, remarks=(*trust.remarks, *result.remarks))
