@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import base64
+import csv
 import hashlib
+import io
+import itertools
+import json
 import re
 import shutil
-import subprocess
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -29,6 +33,7 @@ from hardcode_hunter.model import (
     SecretField,
 )
 from hardcode_hunter.status import Row
+from tests import browser
 from tests.embedded.shop_credentials import SHOP, shop_credentials
 from tests.gate import Repository, Run, write
 
@@ -257,24 +262,127 @@ def test_what_a_rotation_needs(secret: Secret, at: Row | None, colours: list[str
 # ---------------------------------------------------------------- in a browser
 
 
-def test_a_browser_runs_the_script_and_refuses_nothing(run: Run, shop: Repository, tmp_path: Path) -> None:
-    browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if not browser:
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[browser.Page]:
+    name = browser.program()
+    if not name:
         pytest.skip("no Chromium is installed: the page was not opened")
-    made = tmp_path / "page.html"
-    run("report", "--html", made, cwd=shop.root)
-    words = [
-        browser,
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        f"--user-data-dir={tmp_path / 'profile'}",
-        "--enable-logging=stderr",
-        "--v=0",
-        "--dump-dom",
-        made.as_uri(),
-    ]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=120, check=True)
-    assert 'class="tools"' in done.stdout, "the script ran: the filter is shown"
-    assert 'class="tools hidden"' not in done.stdout
-    assert "Content Security Policy" not in done.stderr
+    with browser.opened(name, tmp_path_factory.mktemp("profile")) as opened:
+        yield opened
+
+
+@pytest.fixture
+def shown(run: Run, shop: Repository, tmp_path: Path, chromium: browser.Page) -> browser.Page:
+    """The report on the shop, which also has a file that a spreadsheet would take for a formula, and one that would be markup."""
+    shop.write({"=1+1.py": LEAKY, "b<img src=x>.py": LEAKY.replace("harbour-light-9", "quay-side-8")})
+    run("report", "--html", tmp_path / "page.html", cwd=shop.root)
+    chromium.requests.clear()
+    chromium.complaints.clear()
+    chromium.open(tmp_path / "page.html")
+    return chromium
+
+
+VISIBLE = "Array.from(document.querySelectorAll('[data-table=credentials] tbody tr')).filter(r => r.offsetHeight)"
+
+
+def test_a_browser_loads_nothing_else_and_complains_of_nothing(shown: browser.Page) -> None:
+    shown.run("Array.from(document.querySelectorAll('details')).forEach(d => d.open = true)")
+    assert [url.partition(":")[0] for url in shown.requests] == ["file"]
+    assert shown.complaints == []
+    assert shown.run("document.querySelectorAll('img, iframe, link').length") == 0
+    assert shop_credentials().mask(text := shown.run("document.documentElement.outerHTML")) == text
+
+
+def test_a_policy_stops_what_would_be_slipped_in(shown: browser.Page) -> None:
+    shown.run(
+        "document.body.insertAdjacentHTML('beforeend', '<img src=https://collector.example/x onerror=window.owned=1>')"
+    )
+    shown.run(
+        "document.head.append(Object.assign(document.createElement('script'), {textContent: 'window.owned = 1'}))"
+    )
+    assert shown.run("window.owned") is None
+    assert any("Content Security Policy" in complaint for complaint in shown.complaints)
+
+
+def test_a_person_filters_sorts_and_copies(shown: browser.Page) -> None:
+    rows = shown.run(f"{VISIBLE}.length")
+    assert rows > 5
+    shown.run("document.querySelector('[data-table=credentials] input').focus()")
+    for letter in "postgres":
+        shown.press(letter, ord(letter.upper()), letter)
+    kept = shown.run(f"{VISIBLE}.map(r => r.textContent)")
+    assert 0 < len(kept) < rows
+    assert all("postgres" in text.lower() for text in kept)
+    shown.run(
+        "(i => { i.value = ''; i.dispatchEvent(new Event('input')); })(document.querySelector('[data-table=credentials] input'))"
+    )
+    for order in ("ascending", "descending"):
+        shown.run("document.querySelector('[data-table=credentials] th button').focus()")
+        shown.press("Enter", 13, "\r")
+        assert shown.run("document.querySelector('[data-table=credentials] th').getAttribute('aria-sort')") == order
+        titles = shown.run(f"{VISIBLE}.map(r => r.cells[0].textContent)")
+        compare = "(a, b) => a.localeCompare(b, undefined, {numeric: true})"
+        wanted = shown.run(f"{json.dumps(titles)}.sort({compare})")
+        assert titles == (wanted if order == "ascending" else wanted[::-1])
+    shown.run("document.execCommand = () => { window.copied = document.querySelector('textarea').value; return true; }")
+    shown.run("document.querySelector('[data-table=credentials] .tools button').click()")
+    copied = list(csv.reader(io.StringIO(shown.run("window.copied"))))
+    assert len(copied) == rows + 1
+    assert copied[0][0] == "Credential"
+    assert not any(cell[:1] in "=+-@" for row in copied for cell in row if cell)
+    assert any("'=1+1.py" in cell for row in copied for cell in row)
+
+
+def test_everything_can_be_reached_and_is_named(shown: browser.Page) -> None:
+    """For who can't see the page: names of controls and tables, one order of headings, and the keyboard."""
+    shown.run("Array.from(document.querySelectorAll('details')).forEach(d => d.open = true)")
+    nodes = [n for n in shown.call("Accessibility.getFullAXTree")["nodes"] if not n.get("ignored")]
+    named = {
+        (role, node.get("name", {}).get("value", ""))
+        for node in nodes
+        if (role := node["role"]["value"])
+        in ("button", "searchbox", "table", "image", "link", "heading", "DisclosureTriangle")
+    }
+    assert {role for role, _ in named} >= {"button", "searchbox", "table", "heading", "image", "link"}
+    assert all(name for _, name in named), named
+    levels = shown.run("Array.from(document.querySelectorAll('h1, h2, h3'), h => Number(h.tagName[1]))")
+    assert levels[0] == 1 and levels.count(1) == 1
+    assert all(b - a <= 1 for a, b in itertools.pairwise(levels))
+    reached = set()
+    for _ in range(12):
+        shown.press("Tab", 9)
+        reached.add(shown.run("document.activeElement.tagName"))
+    assert reached & {"A", "SUMMARY"} and "BODY" not in reached
+    assert shown.run("document.documentElement.lang") == "en"
+
+
+CONTRAST = """(() => {
+  const channels = (c) => c.match(/[\\d.]+/g).slice(0, 3).map((v) => (v /= 255) <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4);
+  const light = (c) => channels(c).reduce((sum, v, n) => sum + v * [.2126, .7152, .0722][n], 0);
+  const behind = (e) => { for (; e; e = e.parentElement) { const c = getComputedStyle(e).backgroundColor; if (!/, 0\\)$/.test(c)) return c; } return getComputedStyle(document.body).backgroundColor; };
+  const bad = [];
+  for (const e of document.querySelectorAll('main *')) {
+    if (!Array.from(e.childNodes).some((n) => n.nodeType === 3 && n.data.trim()) || !e.offsetHeight) continue;
+    const [a, b] = [light(getComputedStyle(e).color), light(behind(e))].sort((x, y) => y - x);
+    if ((a + .05) / (b + .05) < 4.5) bad.push(`${e.tagName} ${e.className} ${((a + .05) / (b + .05)).toFixed(2)}`);
+  }
+  return bad;
+})()"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_stands_out_from_what_is_behind_it(shown: browser.Page, scheme: str) -> None:
+    """WCAG 2.2, 1.4.3: a ratio of 4.5 at least."""
+    shown.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+    shown.run("Array.from(document.querySelectorAll('details')).forEach(d => d.open = true)")
+    background = shown.run("getComputedStyle(document.body).backgroundColor")
+    assert (background == "rgb(255, 255, 255)") is (scheme == "light")
+    assert shown.run(CONTRAST) == []
+
+
+def test_a_narrow_screen_shows_all_of_it(shown: browser.Page) -> None:
+    shown.call("Emulation.setDeviceMetricsOverride", width=360, height=700, deviceScaleFactor=1, mobile=True)
+    try:
+        assert shown.run("document.documentElement.scrollWidth") <= 360
+    finally:
+        shown.call("Emulation.clearDeviceMetricsOverride")

@@ -64,7 +64,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[Content]], label: str) ->
     )
     header = element("tr", [element("th", element("button", name, type="button"), scope="col") for name in head])
     body = element("tbody", [element("tr", [element("td", cell) for cell in row]) for row in rows])
-    whole = element("table", element("caption", label, class_="hidden"), element("thead", header), body)
+    whole = element("table", element("caption", label, class_="spoken"), element("thead", header), body)
     return element("div", tools, element("div", whole, class_="scroll"), data_table=label)
 
 

@@ -25,15 +25,19 @@ for (const box of document.querySelectorAll("[data-table]")) {
     });
   });
   box.querySelector(".tools button").addEventListener("click", () => {
-    const quote = (cell) => `"${cell.innerText.trim().replace(/"/g, '""')}"`;
+    // a spreadsheet takes a cell that begins so for a formula, and a path in the tree may
+    const plain = (text) => (/^[=+\-@\t]/.test(text) ? `'${text}` : text);
+    const quote = (cell) => `"${plain(cell.innerText.trim()).replace(/"/g, '""')}"`;
     const shown = [table.tHead.rows[0], ...rows().filter((row) => !row.classList.contains("hidden"))];
     const text = shown.map((row) => Array.from(row.cells, quote).join(",")).join("\n");
     const area = document.createElement("textarea");
+    area.setAttribute("aria-label", "Copied");
     area.value = text;
     document.body.append(area);
     area.select();
     document.execCommand("copy");
     area.remove();
+    box.querySelector(".tools button").focus();
   });
 }
 window.addEventListener("beforeprint", () => {
