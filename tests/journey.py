@@ -267,7 +267,13 @@ class Journey:
         assert spec and spec.loader
         module = importlib.util.module_from_spec(spec)
         sys.modules[spec.name] = module  # dataclasses look their module up
-        spec.loader.exec_module(module)
+        for part in self.rotation_directory.glob("*.py"):  # another test may have imported parts of its own
+            sys.modules.pop(part.stem, None)
+        sys.path.insert(0, str(self.rotation_directory))  # as Lambda does with the directory of the package
+        try:
+            spec.loader.exec_module(module)
+        finally:
+            sys.path.remove(str(self.rotation_directory))
         return module
 
     def old_password_accepted(self) -> bool:
