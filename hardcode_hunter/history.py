@@ -1,7 +1,7 @@
 """Moved values in the history of a git repository: every version of every file, and every commit's message.
 
 Git runs with options under which it starts no program that the repository's configuration names and opens no connection: only
-``rev-list``, ``cat-file`` and ``for-each-ref`` are called, without hooks, file system monitor, replacement objects or transports.
+``rev-list``, ``rev-parse``, ``cat-file``, ``diff-tree`` and ``for-each-ref`` are called, without hooks, file system monitor, replacement objects or transports.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -30,7 +30,7 @@ def exposures(root: Path, values: Mapping[tuple[str, str], Plaintext]) -> tuple[
     Only strong values (``encodings.strong``) are told: others stand somewhere by chance. Sorted by path. Raises ``HardcodeHunterError``
     when ``root`` is no git repository or git fails.
     """
-    git, needle = _Git(root), Needle(values)
+    git, needle = Repository(root), Needle(values)
     paths = git.objects()
     rows: dict[tuple[str, str, str], set[bytes]] = defaultdict(set)
     for name, read in git.contents(paths):
@@ -50,14 +50,14 @@ def exposures(root: Path, values: Mapping[tuple[str, str], Plaintext]) -> tuple[
     )
 
 
-def _exposure(git: _Git, row: tuple[str, str, str], commits: Sequence[bytes]) -> Exposure:
+def _exposure(git: Repository, row: tuple[str, str, str], commits: Sequence[bytes]) -> Exposure:
     names = [commit.decode("ascii") for commit in commits]
     remote = bool(git.lines("for-each-ref", "--count=1", f"--contains={names[0]}", "refs/remotes"))
     return Exposure(*row, len(names), names[0][:ABBREVIATED], names[-1][:ABBREVIATED], remote)
 
 
 @dataclass(frozen=True, slots=True)
-class _Git:
+class Repository:
     """Git in one repository, read only."""
 
     root: Path
@@ -92,6 +92,39 @@ class _Git:
         words = (line.split() for line in kinds)
         return {w[0]: found[w[0]] for w in words if len(w) == 3 and w[1] in (b"blob", b"commit")}
 
+    def blobs(self) -> dict[bytes, tuple[bytes, int]]:
+        """Every blob that a reference reaches → the path at which it was met first, and its size. Raises ``HardcodeHunterError`` when one of
+        the objects that a commit or tree names is not there."""
+        found = dict(line.partition(b" ")[::2] for line in self.lines("rev-list", "--all", "--objects"))
+        kinds = self.lines("cat-file", "--batch-check", given=b"".join(name + b"\n" for name in found))
+        rows: dict[bytes, tuple[bytes, int]] = {}
+        for line in kinds:
+            words = line.split()
+            if len(words) != 3:
+                raise HardcodeHunterError(
+                    f"{self.root}: an object is missing; the history was not searched: try `git fsck`"
+                )
+            if words[1] == b"blob" and found[words[0]]:
+                rows[words[0]] = (found[words[0]], int(words[2]))
+        return rows
+
+    def written(self, blobs: Collection[bytes]) -> dict[bytes, tuple[str, str]]:
+        """The first and the last commit, parents before children, that wrote each of ``blobs`` at some path."""
+        commits = self.lines("rev-list", "--all", "--topo-order", "--reverse")
+        command = ("diff-tree", "--stdin", "-r", "--root", "-m", "--raw", "--no-abbrev", "--no-renames", "--no-ext-diff", "--no-textconv", "--ignore-submodules=all")  # fmt: skip
+        found: dict[bytes, tuple[str, str]] = {}
+        commit = ""
+        for line in self.lines(*command, given=b"".join(name + b"\n" for name in commits)):
+            if line[:1] != b":":
+                commit = line.split(b" ")[0].decode("ascii", "replace")
+            elif (blob := line.split(b" ", 4)[3]) in blobs:
+                found[blob] = (found[blob][0] if blob in found else commit, commit)
+        return found
+
+    def shallow(self) -> bool:
+        """Whether older commits were left out when the repository was cloned."""
+        return self.lines("rev-parse", "--is-shallow-repository") == [b"true"]
+
     def contents(self, names: Iterable[bytes]) -> Iterator[tuple[bytes, Callable[[int], bytes]]]:
         """Each object with a reader of its content."""
         command = self.command("cat-file", "--batch")
@@ -110,6 +143,9 @@ class _Git:
                 yield name, content.read
                 content.pass_over()
             run.stdin.close()
+            run.stdout.read()
+        if run.returncode:
+            raise HardcodeHunterError(f"{self.root}: git cat-file ended with status {run.returncode}; try `git fsck`")
 
     def writers(self, path: bytes, blob: bytes) -> list[bytes]:
         """The commits that wrote ``path`` with just this content."""
@@ -127,6 +163,8 @@ class _Content:
 
     def read(self, size: int) -> bytes:
         data = self.stream.read(min(size, self.left))
+        if not data and self.left and size:
+            raise HardcodeHunterError("git cat-file ended early: an object is damaged; try `git fsck`")
         self.left -= len(data)
         return data
 

@@ -52,6 +52,7 @@ class Found:
     findings: tuple[Finding, ...]
     sources: Mapping[str, Source]
     names: Iterable[str]
+    hushed: tuple[Finding, ...] = ()  # by comments, where only who read the file could tell
 
 
 def languages() -> Mapping[str, Language]:
@@ -182,7 +183,7 @@ def scan(
     result = Scan(
         root=root,
         findings=tuple(sorted(kept, key=_order)),
-        suppressed=tuple(sorted(judged.hushed, key=_order)),
+        suppressed=tuple(sorted((*judged.hushed, *known.hushed), key=_order)),
         problems=tuple(sorted(reading.walk.problems, key=lambda p: (p.path, p.line, p.message))),
         files=reading.walk.files,
         bytes=reading.walk.bytes,

@@ -23,12 +23,20 @@ if TYPE_CHECKING:
 def feed(options: Options, paths: tuple[Path, ...], settings: Settings, root: Path, stack: ExitStack) -> discover.Feed:
     """The feed that the options ask for; ``stack`` closes it. Raises ``UsageError`` for options that don't go together."""
     stdin = Path("-") in paths
-    if options.staged + options.hook + (options.since is not None) + stdin > 1:
-        raise UsageError("--staged, --since, --hook and - exclude one another; give one of them")
+    if options.staged + options.hook + (options.since is not None) + options.history + stdin > 1:
+        raise UsageError("--staged, --since, --hook, --history and - exclude one another; give one of them")
     if stdin:
         if len(paths) > 1:
             raise UsageError("- stands for stdin alone; give no other path with it")
         return discover.InMemory(discover.Walk(root), _stdin_name(options, root), sys.stdin.buffer.read())
+    if options.history:
+        if options.paths and any(path.resolve() != root for path in paths):
+            raise UsageError(
+                f"--history looks at the whole of a repository; name {root}, or call it there without a path"
+            )
+        from hardcode_hunter import past
+
+        return past.opened(root, settings.left_out)
     if options.hook and (changes := _hooked(options, settings, root)):
         return stack.enter_context(changes)
     if not options.staged and options.since is None:
@@ -43,10 +51,15 @@ def feed(options: Options, paths: tuple[Path, ...], settings: Settings, root: Pa
 
 
 def sweep(
-    feed: discover.Feed, settings: Settings, jobs: int, shown: Progress | None
+    feed: discover.Feed, options: Options, settings: Settings, shown: Progress | None
 ) -> Callable[[RuleSet, bytes], Found] | None:
-    """How a large tree on disk is read: by ``jobs`` processes, 0 for as many as pay; ``None`` for everything else."""
-    if not isinstance(feed, discover.OnDisk) or (jobs < 2 and not _large(feed)):
+    """How the history is read, or a large tree on disk, by as many processes as pay; ``None`` for everything else."""
+    if options.history:
+        from hardcode_hunter import past
+
+        assert isinstance(feed, past.Past)
+        return past.sweep(feed, settings.min_confidence, settings.suppressions, shown)
+    if not isinstance(feed, discover.OnDisk) or (options.jobs < 2 and not _large(feed)):
         return None
     from hardcode_hunter import pool, sweep
 
@@ -54,7 +67,7 @@ def sweep(
         extra = tuple(Path(folder) for folder in settings.extra_rules)
         return pool.Order(feed.walk.root, extra, settings.default_rules, key, settings.min_confidence)
 
-    return sweep.over(feed, order, jobs, shown)
+    return sweep.over(feed, order, options.jobs, shown)
 
 
 def _large(feed: discover.OnDisk) -> bool:

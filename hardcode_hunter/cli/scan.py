@@ -63,6 +63,7 @@ class Options:
     show_files: bool = False
     show_settings: bool = False
     jobs: int = 0
+    history: bool = False
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -153,6 +154,9 @@ class Options:
 @click.option("--exit-zero", is_flag=True, help="Exit 0 even when there are findings.")
 @click.option("--allow-empty", is_flag=True, help="Finding no file, no change or no rule to look for is fine.")
 @click.option(
+    "--history", is_flag=True, help="Every version of every file that a branch, tag or remote branch reaches."
+)
+@click.option(
     "-j",
     "--jobs",
     type=click.IntRange(0, 256),
@@ -194,7 +198,7 @@ def scan(**given: object) -> int:
             gate=gate,
             key=key,
             trusted=trust.reference if trust else None,
-            sweep=_feeds.sweep(feed, settings, options.jobs, shown),
+            sweep=_feeds.sweep(feed, options, settings, shown),
         )
         if trust:
             result = replace(result, remarks=(*trust.remarks, *result.remarks))

@@ -44,6 +44,8 @@ def finding_row(finding: Finding) -> dict[str, Any]:
         "fields": [{"role": f.role, "path": f.path, "line": f.line} for f in finding.fields],
         "suppressed": finding.suppressed,
         "justification": finding.justification,
+        "first_commit": finding.first_commit,
+        "last_commit": finding.last_commit,
     }
 
 

@@ -100,13 +100,15 @@ def _result(finding: Finding, order: Mapping[str, int], twins: Sequence[Finding]
         "rank": RANKS[finding.confidence],
         "message": {"text": message(finding)},
         "locations": [_location(finding)],
-        "partialFingerprints": {"hardcodeHunter/v1": f"{finding.id}:{finding.rule}"},
+        "partialFingerprints": {"hardcodeHunter/v1": ":".join(filter(None, _identity(finding)))},
         "properties": {
             "verdict": finding.verdict.value,
             "confidence": finding.confidence.label,
             "kind": finding.kind.value,
         },
     }
+    if finding.first_commit:
+        result["properties"] |= {"firstCommit": finding.first_commit, "lastCommit": finding.last_commit}
     if finding.rule in order:
         result["ruleIndex"] = order[finding.rule]
     others = [t for t in twins if t.id != finding.id][:RELATED]
@@ -122,6 +124,11 @@ def _result(finding: Finding, order: Mapping[str, int], twins: Sequence[Finding]
     if baseline:
         result["baselineState"] = "unchanged" if finding.suppressed == "baseline" else "new"
     return result
+
+
+def _identity(finding: Finding) -> tuple[str, ...]:
+    """In the history one place holds one value after the other."""
+    return finding.id, finding.rule, finding.first_commit
 
 
 def _location(finding: Finding) -> dict[str, Any]:
