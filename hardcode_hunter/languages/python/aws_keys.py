@@ -33,6 +33,8 @@ def plan(bench: Workbench, place: Place, rows: Sequence[Replacement]) -> Operati
             return _removed(bench, place, call, rows)
         if bench.callee(call) in _ENVIRONMENT and len(call.args) == 2 and call.args[1] is argument:
             return _without_default(bench, place, call, rows)
+    if _into_environment(bench, place):
+        raise Unchanged("aws-key")  # a variable of the environment can't be None
     if _only_for_sessions(bench, place):
         return _none(bench, place, rows, Tier.SAFE, "")
     if rows[0].position in (Position.ASSIGNMENT, Position.ITEM, Position.CLASS_FIELD):
@@ -63,6 +65,12 @@ def _removed(bench: Workbench, place: Place, call: cst.Call, rows: Sequence[Repl
         statement=place.statement,
         removes=True,
     )
+
+
+def _into_environment(bench: Workbench, place: Place) -> bool:
+    """Whether the key is set as a variable of the environment: ``os.environ["AWS_SECRET_ACCESS_KEY"] = "…"``."""
+    targets = (t.target for t in getattr(place.parent, "targets", ()) if isinstance(t, cst.AssignTarget))
+    return any(isinstance(t, cst.Subscript) and bench.names.resolve(dotted(t.value)) == "os.environ" for t in targets)
 
 
 def _plain(bench: Workbench, value: cst.BaseExpression) -> bool:

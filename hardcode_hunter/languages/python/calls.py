@@ -6,6 +6,7 @@ import ast
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from hardcode_hunter.languages.python import placeholders
 from hardcode_hunter.languages.python.chains import chain, last_name
 from hardcode_hunter.languages.python.drafts import Binding, Place
 from hardcode_hunter.languages.python.known_calls import (
@@ -28,6 +29,7 @@ from hardcode_hunter.languages.python.known_calls import (
     TEXT_OPTIONS,
     login_argument,
 )
+from hardcode_hunter.languages.python.literals import literal
 from hardcode_hunter.languages.python.names import Names, joined
 from hardcode_hunter.model import Position
 
@@ -101,8 +103,11 @@ class Calls:
         formats = last in ("format", "format_map")
         self._push(receiver, binding.noted("str.format") if binding is not None and formats else binding, place)
         argument = binding.noted("str.format argument") if binding is not None and formats else None
-        for value in (*node.args, *(k.value for k in node.keywords)):
-            self._push(value, argument, place)
+        found = literal(receiver) if argument is not None else None
+        said = placeholders.braces(found.value) if found is not None and isinstance(found.value, str) else {}
+        for given, value in (*enumerate(node.args), *((k.arg, k.value) for k in node.keywords)):
+            name = said.get(str(given), "")
+            self._push(value, argument.item(name, node) if argument is not None and name else argument, place)
 
     def _same(self, node: ast.Call, last: str, binding: Binding, place: Place) -> None:
         passed = node.args[-1] if last == "cast" else node.args[0]

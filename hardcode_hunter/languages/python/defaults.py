@@ -43,12 +43,27 @@ def plan(bench: Workbench, place: Place, rows: Sequence[Replacement], in_place: 
     """The operation when the literal is a default, else ``None``."""
     if isinstance(place.parent, cst.Param) and place.parent.default is place.node:
         return _parameter(bench, place, rows, in_place)
+    if _in_scheme(bench, place):
+        raise Unchanged("unknown-default")
     call = (
         place.ancestors[1] if isinstance(place.parent, cst.Arg) and isinstance(place.ancestors[1], cst.Call) else None
     )
     if call is None:
         return None
     return _lookup(bench, place, call, rows, in_place)
+
+
+def _in_scheme(bench: Workbench, place: Place) -> bool:
+    """Whether the literal is a default in the scheme of a reader: ``environ.Env(SECRET_KEY=(str, "…"))``."""
+    above = place.ancestors[:4]
+    element, pair, argument, call = above if len(above) == 4 else (None,) * 4
+    return (
+        isinstance(element, cst.Element)
+        and isinstance(pair, cst.Tuple)
+        and isinstance(argument, cst.Arg)
+        and isinstance(call, cst.Call)
+        and bench.callee(call) in READERS
+    )
 
 
 # ---------------------------------------------------------------- look-ups

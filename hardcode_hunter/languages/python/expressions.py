@@ -6,9 +6,11 @@ import ast
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import zip_longest
 from typing import Any
 
 from hardcode_hunter.languages import commands
+from hardcode_hunter.languages.python import placeholders
 from hardcode_hunter.languages.python.calls import Calls
 from hardcode_hunter.languages.python.chains import last_name
 from hardcode_hunter.languages.python.drafts import Binding, Draft, Drafts, Place, Use
@@ -128,8 +130,11 @@ class Expressions:
         ):
             self.push(node.left, binding.noted("percent-format"), place)
             argument = binding.noted("percent-format argument")
-            for value in node.right.elts if isinstance(node.right, ast.Tuple) else [node.right]:
-                self.push(value, argument, place)
+            values = node.right.elts if isinstance(node.right, ast.Tuple) else [node.right]
+            said = placeholders.percent(found.value) if isinstance(found.value, str) else ()
+            for value, name in zip_longest(values, said[: len(values)], fillvalue=""):
+                assert isinstance(value, ast.expr)
+                self.push(value, argument.item(name, node) if name else argument, place)
         else:
             self._children(node, place)
 

@@ -71,6 +71,12 @@ def into_texts(bench: Workbench, place: Place, row: Replacement) -> list[_Use]:
     return [use for use in found if use.in_url or use.in_settings]
 
 
+def is_pasted(place: Place) -> bool:
+    """Whether the literal itself is put into a URL or a connection string there, by ``%``, ``str.format`` or ``+``."""
+    use = _Use(place, _text_around(place))
+    return bool(use.text) and (use.in_url or use.in_settings)
+
+
 def quoted(bench: Workbench, place: Place, rows: Sequence[Replacement], operation: Operation) -> Operation:
     """The operation, with the value quoted wherever it goes into a URL; for a review where that can't be all."""
     uses = [use for use in into_texts(bench, place, rows[0]) if use.place.node not in bench.quoted]

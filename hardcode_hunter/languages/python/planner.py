@@ -46,6 +46,8 @@ def _planned(bench: Workbench, place: Place, rows: Sequence[Replacement]) -> Ope
     guards.check(place, row)
     if row.shape is Shape.WHOLE and _assembled(bench, place):
         raise Unchanged("assembled")
+    if row.shape is Shape.WHOLE and pasted.is_pasted(place):
+        raise Unchanged("pasted")
     if bench.access(row).home is Home.ROLE:
         return aws_keys.plan(bench, place, rows)
     special = defaults.plan(bench, place, rows, in_place) or fields.plan(bench, place, rows, in_place)

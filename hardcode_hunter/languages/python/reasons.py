@@ -35,6 +35,7 @@ WHY: Mapping[str, str] = {
     "binary-value": "bytes that are not ASCII can't be kept in a text secret; store them as SecretBinary by hand",
     "not-a-number": "only whole decimal numbers can be stored; move this value by hand",
     "formatted": "the literal is a format for % or str.format, in which a rotated value could hold a placeholder; build the text from its parts",
+    "pasted": "the value is put into a URL or a connection string there, which a rotated one could break; assign it to a name, which is quoted where it is used, or pass it as an argument of its own",
     "raw-quote": "the literal is raw and written in the quotes that its own format needs; write it in the other quotes",
     "comment-inside": "a comment stands inside the literal and would be lost; move it out first",
     "no-such-part": "the literal has no part '{part}' that can be replaced alone; move this value by hand",
