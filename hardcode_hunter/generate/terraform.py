@@ -92,9 +92,11 @@ class _Writer(Expressions):
             body["nullable"] = False
         check = None
         if variable.check:
-            pattern = quoting.hcl_string(variable.check)
-            each = f"alltrue([for member in var.{variable.name} : can(regex({pattern}, member))])"
-            check = {"condition": Raw(f"length(var.{variable.name}) > 0 && {each}"), "error_message": variable.message}
+            pattern, name = quoting.hcl_string(variable.check), f"var.{variable.name}"
+            each = f"alltrue([for member in {name} : can(regex({pattern}, member))])"
+            one = f"{name} == null || can(regex({pattern}, {name}))"
+            condition = f"length({name}) > 0 && {each}" if variable.type.startswith("list") else one
+            check = {"condition": Raw(condition), "error_message": variable.message}
         return {"name": variable.name, "body": body, "check": check}
 
     def _locals(self) -> Mapping[str, object]:

@@ -6,11 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from hardcode_hunter.generate import names, quoting
+from hardcode_hunter.generate.parameters import KEY_ARN, SECRET_ARN
 from hardcode_hunter.generate.readers import RoleInput
 from hardcode_hunter.generate.wanted import Function, Item, Stack
 from hardcode_hunter.model import Home
 
 _IAM_ARN = r"^arn:[a-z-]+:iam::[0-9]{12}:(root|(role|user)/[\w+=,.@/-]+)$"
+_NO_ALIAS = "Give the ARN of a key, no alias."
 _ROLE_NAME = r"^[\w+=,.@-]{1,64}$"
 
 
@@ -88,7 +90,7 @@ def replica_key_variable(region: str) -> str:
 def _replicas(stack: Stack) -> Iterable[Variable]:
     for region in stack.copied_to:
         text = f"ARN of a customer managed key in {region} for the copies there, instead of one that is made here."
-        yield Variable(replica_key_variable(region), text)
+        yield Variable(replica_key_variable(region), text, check=KEY_ARN, message=_NO_ALIAS)
 
 
 def _existing(item: Item) -> Iterable[Variable]:
@@ -100,12 +102,13 @@ def _existing(item: Item) -> Iterable[Variable]:
         description = f"ARN of a secret that exists already, to be used for '{item.id}' instead of a new one."
     else:
         description = f"ARN of the existing secret for '{item.id}'."
+    needed = not item.declared and not item.arn
+    message = "Give the full ARN of a secret, with its six random characters."
     yield Variable(
-        arn_variable(item), description, default=item.arn or None, required=not item.declared and not item.arn
+        arn_variable(item), description, default=item.arn or None, required=needed, check=SECRET_ARN, message=message
     )
-    yield Variable(
-        key_variable(item), f"ARN of the customer managed key of the secret '{item.id}', when it has one of its own."
-    )
+    text = f"ARN of the customer managed key of the secret '{item.id}', when it has one of its own."
+    yield Variable(key_variable(item), text, check=KEY_ARN, message=_NO_ALIAS)
 
 
 def package_variable(function: Function) -> str:
@@ -134,7 +137,7 @@ def _rotation_variables(stack: Stack) -> Iterable[Variable]:
     for function in stack.functions:
         if function.masters:
             text = f"ARN of the customer managed key of the master secrets of {function.rotation.name}, when it is none of this module's."
-            yield Variable(master_key_variable(function), text)
+            yield Variable(master_key_variable(function), text, check=KEY_ARN, message=_NO_ALIAS)
     yield Variable(
         "rotation_subnet_ids", "Subnets for the rotation functions, when the database is in a VPC.", "list(string)", []
     )
