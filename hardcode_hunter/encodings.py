@@ -146,12 +146,12 @@ class Needle:
             end = len(data) if not more else max(at, len(data) - self.reach)
             for start, form in self._occurrences(data, at, end):
                 if start + len(form) > covered:
-                    line += data.count(b"\n", at, start)
+                    line += _line_ends(data, at, start)
                     at, covered = start, start + len(form)
                     yield from ((line, meaning) for meaning in self.forms[form])
             if not more:
                 return
-            line += data.count(b"\n", at, end)
+            line += _line_ends(data, at, end)
             kept = max(end - 1, 0)  # one byte more, for what must not stand before a weak value
             data, at, covered = data[kept:], end - kept, covered - kept
 
@@ -166,6 +166,11 @@ class Needle:
                     found.append((start, form))
                 start = data.find(form, start + 1)
         return sorted(found, key=lambda hit: (hit[0], -len(hit[1])))
+
+
+def _line_ends(data: bytes, start: int, end: int) -> int:
+    """How many lines end in ``data[start:end]``: at LF, and at CR that no LF follows."""
+    return data.count(b"\n", start, end) + data.count(b"\r", start, end) - data.count(b"\r\n", start, end + 1)
 
 
 def _alone(data: bytes, start: int, end: int) -> bool:

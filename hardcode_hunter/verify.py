@@ -75,7 +75,7 @@ def copies(
         try:
             if stat.S_ISREG(os.fstat(handle).st_mode):
                 files += 1
-                for line, hit in needle.search(partial(os.read, handle)):
+                for line, hit in needle.search(partial(_read, handle)):
                     found.add(Copy(name, line, hit.secret, hit.key, hit.encoding, hit.counts or (name, line) in lines))
         except OSError as error:
             problems.append(_unreadable(name, error))
@@ -84,6 +84,18 @@ def copies(
     return Search(
         tuple(sorted(found, key=lambda c: (c.path, c.line, c.secret, c.key, c.encoding))), files, tuple(problems)
     )
+
+
+def _read(handle: int, size: int) -> bytes:
+    """The next bytes of a file. A hole in it, which may be larger than all files together, is read as two NUL."""
+    here = os.lseek(handle, 0, os.SEEK_CUR)
+    try:
+        data = os.lseek(handle, here, os.SEEK_DATA)
+    except OSError as error:
+        if error.errno == errno.ENXIO:  # nothing but a hole up to the end
+            return b""
+        data = os.lseek(handle, here, os.SEEK_SET)  # a file system that can't tell
+    return b"\0\0" if data > here else os.read(handle, size)
 
 
 def _unreadable(name: str, error: OSError) -> Problem:

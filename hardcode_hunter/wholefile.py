@@ -263,10 +263,17 @@ def remove_folders(root: Path, folders: Sequence[str]) -> None:
     """Removes those of ``folders`` that are empty, innermost first."""
     for folder in sorted(folders, key=len, reverse=True):
         with place(root, folder) as where:
-            if where is not None:
-                with suppress(OSError):
-                    os.rmdir(where.name, dir_fd=where.folder)
-                    os.fsync(where.folder)
+            if where is None:
+                continue
+            try:
+                os.rmdir(where.name, dir_fd=where.folder)
+                os.fsync(where.folder)
+            except OSError as error:
+                if error.errno in (
+                    errno.ENOSPC,
+                    errno.EIO,
+                ):  # a disk that is full or broken now may not be so the next time
+                    raise failed(folder, error) from None
 
 
 def sweep(root: Path, leftovers: Iterable[tuple[str, str]]) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import os
 import stat
@@ -10,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from hardcode_hunter.errors import Refused
+from hardcode_hunter.errors import HardcodeHunterError, Refused
 from hardcode_hunter.escrow import Escrow
 from hardcode_hunter.journal import Journal
 from hardcode_hunter.model import Change, Edit, Plaintext, Span, content_hash
 from hardcode_hunter.undo import Undone, discard, undo
-from tests.killing import folder_in_memory, killed_at, steps_of
+from tests.killing import fails_at, folder_in_memory, killed_at, steps_of
 from tests.legacy_tree import (
     CANARY,
     CREATED,
@@ -238,3 +239,27 @@ def test_killed_in_any_step_each_file_is_old_or_new_and_undo_or_apply_converges(
         if not all(killed):
             break
     assert step == total + 1
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO])
+def test_a_full_or_broken_disk_in_any_step_ends_in_words_and_undo_converges(in_memory: Path, code: int) -> None:
+    for step in itertools.count(1):
+        tree = Tree(in_memory / str(step))
+        tree.apply()
+        reached, error = fails_at(step, code, tree.undo)
+        if error is not None:
+            assert isinstance(error, HardcodeHunterError), f"step {step}"
+            assert os.strerror(code) in str(error)
+            assert CANARY not in str(error)
+        each_old_or_new(tree)
+        assert tree.leftovers() == []
+        with tree.state() as state:  # the lock of a process that has ended is free; this one has not
+            (state.path / "lock").unlink(missing_ok=True)
+        tree.undo()
+        assert tree.files() == untouched()
+        assert folders(tree) == {"src", "deploy"}
+        with tree.state() as state:
+            assert not any(CANARY.encode() in p.read_bytes() for p in state.path.iterdir())
+        if not reached:
+            break
+    assert step > 40

@@ -116,6 +116,24 @@ def test_every_alignment_in_base64_is_told_apart_from_noise() -> None:
 # ---------------------------------------------------------------- where it looks
 
 
+def test_lines_end_as_in_findings_whatever_ends_them(tmp_path: Path) -> None:
+    for number, end in enumerate(("\n", "\r", "\r\n")):
+        (tmp_path / f"{number}.py").write_bytes(f"x = 1{end}y = 2{end}p = '{CANARY}'{end}".encode())
+    found = copies(tmp_path, [f"{n}.py" for n in range(3)], VALUES).copies
+    assert [(c.path, c.line) for c in found] == [(f"{n}.py", 3) for n in range(3)]
+
+
+def test_holes_of_a_file_are_not_read(tmp_path: Path) -> None:
+    with (tmp_path / "disk.img").open("wb") as file:
+        file.write(f"{CANARY}\n".encode())
+        file.truncate(1 << 40)
+        file.seek(1 << 39)
+        file.write(f"\n{CANARY}".encode())
+        file.truncate(1 << 40)
+    found = copies(tmp_path, ["disk.img"], VALUES).copies
+    assert [c.line for c in found] == [1, 3]
+
+
 def test_an_occurrence_across_blocks_is_found_once(tmp_path: Path) -> None:
     text = b"x\n" * 50 + CANARY.encode() + b"\n" * 7 + CANARY.encode() + b"y" * 90
     (tmp_path / "dump.sql").write_bytes(text)
