@@ -161,7 +161,7 @@ class Finder:
                 self._load()
                 find = self._find
         found = find(data)
-        marked = set(self._marked(data, found))
+        marked = set(self.marked(data, found))
         if not marked:
             return ()
         for word in SIBLINGS:
@@ -170,7 +170,8 @@ class Finder:
             marked.update(_words(data, found.get(word, ()), len(word)))
         return tuple(sorted(marked))
 
-    def _marked(self, data: bytes, found: Positions) -> Iterator[int]:
+    def marked(self, data: bytes, found: Positions) -> Iterator[int]:
+        """Where one of the words ``found`` in ``data`` is a reason to parse it: offsets in no order, some of them twice."""
         for word in self.first_pass.words:
             yield from found.get(word, ())
         for root, words in self.first_pass.beside.items():

@@ -92,6 +92,9 @@ every match holds, `keywords` names words of which each match holds one: the fir
 No token-like literal stands in a rule file: `<<hbr_|alnum|32>>` is put together when the example runs, the same every time. Alphabets:
 {alphabets}. Whole tokens are made by {made}: `<<pem|RSA PRIVATE KEY>>`, `<<crc|ghp_|30>>` (a token that ends in its checksum).
 
+`hardcode-hunter rules check --cost --over PATH` measures what each rule costs over a tree, the dearest first: CPU, places that hold its words,
+places that are a reason to parse a file, values and names that its patterns were tried on, and matches. Give rule files to see those alone.
+
 """
 
 

@@ -132,14 +132,27 @@ def _matched(rule: Rule) -> list[str]:
 
 @rules.command("check")
 @click.argument("files", nargs=-1, type=click.Path(exists=True, path_type=Path))
-def check(files: tuple[Path, ...]) -> int:
+@click.option("--cost", is_flag=True, help="Measure what each rule costs, the dearest first, instead.")
+@click.option(
+    "--over",
+    multiple=True,
+    metavar="PATH",
+    type=click.Path(exists=True, path_type=Path),
+    help="With --cost: the files to measure over. By default all examples.",
+)
+@click.option("--top", type=click.IntRange(min=1), metavar="N", help="With --cost: only the N dearest rules.")
+def check(files: tuple[Path, ...], cost: bool, over: tuple[Path, ...], top: int | None) -> int:
     """Run every example and near miss (of FILES, or of all rules) through the path of a scan.
 
     Exit status: 0 all hold, 1 some don't, 2 a rule file can't be used.
     """
     from hardcode_hunter.cli._rulecheck import check as run
 
+    if (over or top) and not cost:
+        raise UsageError("--over and --top say what to measure; give --cost too")
     wanted = ruleset.with_samples(files or _folders())
+    if cost:
+        return _cost(wanted, files, over, top or 0)
     outcome = run(wanted, ruleset.with_files(files))
     for failure in outcome.failures:
         click.echo(f"{failure.rule}: {failure.kind}[{failure.number}]: {failure.what}")
@@ -149,3 +162,14 @@ def check(files: tuple[Path, ...]) -> int:
     if not outcome.checked:
         raise UsageError("no example was run; give files whose examples are in a language that is there")
     return int(bool(outcome.failures))
+
+
+def _cost(wanted: tuple[Rule, ...], files: tuple[Path, ...], over: tuple[Path, ...], top: int) -> int:
+    from hardcode_hunter.cli import _rulecost
+
+    everything = wanted if over else ruleset.with_samples((ruleset.home(),))
+    costs = _rulecost.measure(wanted, ruleset.with_files(files), _rulecost.corpus(over, everything))
+    for row in _rulecost.table(costs, top):
+        click.echo(row)
+    click.echo(_rulecost.summary(costs), err=True)
+    return 0

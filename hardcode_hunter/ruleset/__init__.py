@@ -15,6 +15,7 @@ from typing import Any
 from hardcode_hunter import __version__
 from hardcode_hunter.errors import UsageError
 from hardcode_hunter.integrations import detect_secrets
+from hardcode_hunter.model import Confidence
 from hardcode_hunter.ruleset import compiled as store
 from hardcode_hunter.ruleset import linear
 from hardcode_hunter.ruleset.rule import (
@@ -29,7 +30,7 @@ from hardcode_hunter.ruleset.rule import (
     from_row,
     to_row,
 )
-from hardcode_hunter.ruleset.rules import FirstPass, RuleSet, first_pass_from, first_pass_row
+from hardcode_hunter.ruleset.rules import FirstPass, RuleSet, faint, first_pass_from, first_pass_row
 
 __all__ = [
     "LOGIN_ROLE",
@@ -44,6 +45,7 @@ __all__ = [
     "Value",
     "compile_rules",
     "compiled_document",
+    "faint",
     "home",
     "load",
     "with_files",
@@ -64,9 +66,10 @@ def home() -> Path:
     raise UsageError(f"no rules in {PACKAGE / '_rules'} nor {PACKAGE.parent / 'rules'}; install hardcode-hunter again")
 
 
-def load(extra: Sequence[Path] = (), *, builtin: bool = True) -> RuleSet:
+def load(extra: Sequence[Path] = (), *, builtin: bool = True, least: Confidence = Confidence.LOW) -> RuleSet:
     """The built-in rules and those of ``extra`` folders, from the cache when nothing changed; without ``builtin`` only the latter.
 
+    Above ``least`` LOW, rules about values whose findings are never surer than that are listed, but not looked for: they cost nothing.
     Raises ``UsageError``.
     """
     folders = (*((home(),) if builtin else ()), *extra)
@@ -75,34 +78,41 @@ def load(extra: Sequence[Path] = (), *, builtin: bool = True) -> RuleSet:
             raise UsageError(f"{folder}: no such folder; correct 'extra-rules'")
         if not any(p.suffix in (".yaml", ".yml") for p in folder.rglob("*")):
             raise UsageError(f"{folder}: holds no rules; give a folder with *.yaml rule files")
-    return _load(folders, _sources(folders))
+    return _load(folders, _sources(folders), least > Confidence.LOW)
 
 
 @cache
-def _load(folders: tuple[Path, ...], sources: str) -> RuleSet:
+def _load(folders: tuple[Path, ...], sources: str, sure: bool = False) -> RuleSet:
     if folders == (home(),):
-        shipped = _read(folders[0] / COMPILED, _shipped(sources))
+        shipped = _read(folders[0] / COMPILED, _shipped(sources), sure)
         if shipped:
             return shipped
     key = store.key(sources, __version__, detect_secrets.version())
-    kept = _read(store.folder() / f"rules-{key[:32]}.cache", key)
+    kept = _read(store.folder() / f"rules-{key[:32]}.cache", key, sure)
     if kept:
         return kept
     rules = compile_rules(folders) if home() in folders else RuleSet(with_samples(folders))
     store.save(key, _rows(rules))
-    return rules
+    return RuleSet(rules.rules, sure=sure) if sure else rules
 
 
-def _read(path: Path, key: str) -> RuleSet | None:
+def _read(path: Path, key: str, sure: bool) -> RuleSet | None:
     rows = store.load(path, key)
+    if rows is None:
+        return None
     try:
-        return rows and RuleSet([from_row(row) for row in rows["rules"]], first_pass_from(rows["first_pass"]))
+        first_pass = first_pass_from(rows["first_pass_sure" if sure else "first_pass"])
+        return RuleSet([from_row(row) for row in rows["rules"]], first_pass, sure=sure)
     except (KeyError, TypeError, ValueError, AttributeError):
         return None  # another program wrote there: compile again
 
 
 def _rows(rules: RuleSet) -> dict[str, Any]:
-    return {"rules": [to_row(rule) for rule in rules.rules], "first_pass": first_pass_row(rules.first_pass)}
+    return {
+        "rules": [to_row(rule) for rule in rules.rules],
+        "first_pass": first_pass_row(rules.first_pass),
+        "first_pass_sure": first_pass_row(RuleSet(rules.rules, sure=True).first_pass),
+    }
 
 
 def _sources(folders: Sequence[Path]) -> str:
@@ -156,7 +166,7 @@ def _adopted(covered: set[str]) -> Iterable[Rule]:
     """Rules out of detect-secrets' patterns, of the kinds that none of ours covers."""
     import re
 
-    from hardcode_hunter.model import Confidence, Kind, Severity
+    from hardcode_hunter.model import Kind, Severity
 
     for detector in detect_secrets.detectors():
         values = tuple(value for pattern in detector.patterns for value in _value(pattern))

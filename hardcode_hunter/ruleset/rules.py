@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from hardcode_hunter.model import Kind
-from hardcode_hunter.ruleset import linear, trie
+from hardcode_hunter.model import Confidence, Kind
+from hardcode_hunter.ruleset import linear
 from hardcode_hunter.ruleset.rule import Rule, Value
 
 Role = tuple[Rule, str]
@@ -62,23 +62,23 @@ def first_pass_from(row: Any) -> FirstPass:
 class RuleSet:
     """Rules in the order in which they are asked: by ``precedence``, then as they stand in the files."""
 
-    def __init__(self, rules: Iterable[Rule], first_pass: FirstPass | None = None) -> None:
+    def __init__(self, rules: Iterable[Rule], first_pass: FirstPass | None = None, *, sure: bool = False) -> None:
         self.rules: tuple[Rule, ...] = tuple(sorted(rules, key=lambda r: -r.precedence))
+        self.asked = tuple(rule for rule in self.rules if not (sure and faint(rule)))
         self._ids = {rule.id: rule for rule in self.rules}
         self._calls: defaultdict[str, dict[str, Role]] = defaultdict(dict)
         self._properties: defaultdict[str, dict[str, Rule]] = defaultdict(dict)
         self._symbols: defaultdict[str, list[tuple[str, Rule]]] = defaultdict(list)
         self._schemes: dict[str, Rule] = {}
         self._values: list[tuple[Value, Rule]] = []
-        for rule in self.rules:
+        for rule in self.asked:
             self._index(rule)
         self._least = min((value.least for value, _ in self._values), default=0)
         self._most = max((value.least for value, _ in self._values), default=0)
         self._possible: dict[int, Possible] = {}
         self._patterns: dict[str, re.Pattern[str]] = {}
         self._names: re.Pattern[str] | None = None
-        self._value_words: re.Pattern[str] | None = None
-        self._named = [(rule, pattern) for rule in self.rules for pattern in rule.names]
+        self._named = [(rule, pattern) for rule in self.asked for pattern in rule.names]
         self._known_names: dict[str, Rule | None] = {}
         self._first_pass = first_pass
 
@@ -100,7 +100,7 @@ class RuleSet:
     @property
     def first_pass(self) -> FirstPass:
         if self._first_pass is None:
-            self._first_pass = _first_pass(self.rules)
+            self._first_pass = _first_pass(self.asked)
         return self._first_pass
 
     def rule(self, id: str) -> Rule:
@@ -172,30 +172,23 @@ class RuleSet:
 
     def values(self, value: str) -> Iterator[tuple[Rule, Value, int, int]]:
         """Every match of a value pattern in ``value``, rule by rule. Patterns are tried only where one of their words occurs."""
-        if len(value) < self._least:
-            return
-        lower = value.lower()
-        if self._value_words is None:
-            self._value_words = re.compile(trie.any_of({w for pattern, _ in self._values for w in pattern.keywords}))
-        if not self._value_words.search(lower):
-            return
-        for number in self._worth_trying(lower):
-            pattern, rule = self._values[number]
+        for pattern, rule in self.tried(value):
             for match in self._pattern(pattern.regex).finditer(value):
                 first, last = match.span(1) if match.lastindex else match.span()
                 if not pattern.edges or _stands_alone(value, first, last):
                     yield rule, pattern, first, last
 
-    def _worth_trying(self, lower: str) -> Iterable[int]:
-        """The patterns that a value is long enough for and of which it holds a word, by their number, ascending.
+    def tried(self, value: str) -> Iterable[tuple[Value, Rule]]:
+        """The patterns that ``value`` is long enough for and of which it holds a word, in the order of the rules.
 
         A value has few distinct triples of letters, and there are hundreds of words: the triples say which words need to be looked for.
         """
-        size = len(lower)
+        size = len(value)
+        if size < self._least:
+            return ()
+        lower = value.lower()
         if size > LONG:
-            return (
-                n for n, (v, _) in enumerate(self._values) if size >= v.least and any(w in lower for w in v.keywords)
-            )
+            return ((v, r) for v, r in self._values if size >= v.least and any(w in lower for w in v.keywords))
         least = min(size, self._most)
         known = self._possible.get(least)
         if known is None:
@@ -203,7 +196,7 @@ class RuleSet:
         triples = known.keys() & {lower[at : at + 3] for at in range(size - 2)}
         found = {number for triple in triples for word, number in known[triple] if word in lower}
         found.update(number for word, number in known.get("", ()) if word in lower)
-        return sorted(found)
+        return (self._values[number] for number in sorted(found))
 
     def _pattern(self, regex: str) -> re.Pattern[str]:
         try:
@@ -220,6 +213,12 @@ def _possible(values: Sequence[tuple[Value, Rule]], size: int) -> Possible:
             for word in value.keywords:
                 found[word[:3] if len(word) > 2 else ""].append((word, number))
     return dict(found)
+
+
+def faint(rule: Rule) -> bool:
+    """Whether the rule is about values alone, and never sure of one."""
+    spoken = (rule.calls, rule.names, rule.symbols, rule.properties, rule.schemes)
+    return rule.confidence is Confidence.LOW and not any(spoken)
 
 
 def split_property(name: str) -> tuple[str, str]:
