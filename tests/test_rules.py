@@ -91,7 +91,8 @@ def token_like(path: Path, rules: RuleSet) -> list[str]:
 def test_nothing_that_looks_like_a_token_stands_in_rules_docs_or_tests(built_in: RuleSet) -> None:
     """Tokens are put together at run time: checked with our own value patterns, over the files as they lie on disk."""
     files = [*ruleset.home().glob("*.yaml"), ROOT / "docs" / "rules.md", *Path(__file__).parent.glob("test_*.py")]
-    assert [place for path in files for place in token_like(path, built_in)] == []
+    tokens = RuleSet(built_in.rules, sure=True)  # an identifier is no token
+    assert [place for path in files for place in token_like(path, tokens)] == []
 
 
 # ---------------------------------------------------------------- what is refused

@@ -55,9 +55,34 @@ def detect(candidates: Iterable[Candidate], rules: RuleSet, key: bytes) -> tuple
         other = found.get(place)
         if other is None or match.rank > other[1].rank:
             found[place] = (candidate, match)
-    chosen = _paired([found[place] for place in sorted(found)], rules)
+    chosen = _paired(_once([found[place] for place in sorted(found)]), rules)
     siblings = Siblings(known, chosen, rules)
     return tuple(_finding(candidate, match, siblings.of(candidate, match), rules, key) for candidate, match in chosen)
+
+
+def _once(found: list[tuple[Candidate, Match]]) -> list[tuple[Candidate, Match]]:
+    """The same findings, in the order of offsets; what was found in a longer text, and as a part of it, is the part alone."""
+    kept, dropped = list(found), set[int]()
+    for number, (_, match) in enumerate(found):
+        inner = _inner(found, number) if match.shape is Shape.EMBEDDED else 0
+        if inner:
+            part = kept[inner][1]
+            if match.rank > part.rank:
+                kept[inner] = found[inner][0], replace(match, shape=part.shape, part=part.part)
+            dropped.add(number)
+    return [row for number, row in enumerate(kept) if number not in dropped]
+
+
+def _inner(found: list[tuple[Candidate, Match]], number: int) -> int:
+    """The place of the finding inside the text of another that has the same credential; 0 when there is none."""
+    outer, match = found[number]
+    for place in range(number + 1, len(found)):
+        inner, other = found[place]
+        if inner.path != outer.path or inner.span.start >= outer.span.end:
+            break
+        if inner.span.end <= outer.span.end and other.secret.reveal() == match.secret.reveal():
+            return place
+    return 0
 
 
 AWS_SECRET = re.compile(r"[A-Za-z0-9/+]{40}")

@@ -37,7 +37,7 @@ def named(candidate: Candidate, rules: RuleSet) -> Rule | None:
 
 _GETTER = re.compile(r"(?:get|read|load|fetch|make|default)_(?=\w)|(?:get|read|load|fetch|make|default)(?=[A-Z])")
 """What a function that returns a password is called: ``get_password``."""
-_TELLING = re.compile(r"(?i:pass|pwd|secret|token|key|cred|cookie|phrase)\w*s")
+_TELLING = re.compile(r"(?:pass|pwd|secret|token|key|cred|cookie|phrase)\w*s", re.I)
 _INDEX = re.compile(r"(?:\[\d*\])+\Z")
 
 

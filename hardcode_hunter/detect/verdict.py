@@ -9,6 +9,7 @@ from hardcode_hunter.detect.match import How, Match
 from hardcode_hunter.detect.named import deployed
 from hardcode_hunter.detect.places import is_test
 from hardcode_hunter.model import Candidate, LiteralType, Position, Shape, Verdict
+from hardcode_hunter.ruleset import faint
 
 SEEDED = "an account that the program creates in its own store"
 """Why such a password stays: whoever may log in with it is decided by the program's own store, not by a secret."""
@@ -60,6 +61,8 @@ def verdict(candidate: Candidate, match: Match) -> tuple[Verdict, str]:
 def _stays(candidate: Candidate, match: Match) -> str:
     if _DOCUMENT.search(candidate.path):
         return "in documentation or an example"
+    if faint(match.rule):
+        return "an identifier, unless a service takes it for a key"
     if candidate.position is Position.COMPARISON:
         return "a check needs a user store or a constant-time comparison, not a fetch"
     if candidate.position is Position.TEXT or candidate.literal is LiteralType.TEXT:

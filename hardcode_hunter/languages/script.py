@@ -57,12 +57,12 @@ def assignments(data: bytes, start: int = 0, end: int | None = None) -> Iterator
     """Everything in ``data[start:end]`` that gives a name a literal value, in the order of offsets, each value once."""
     stop = len(data) if end is None else end
     rows: dict[tuple[int, int], Assignment] = {}
+    for name, match in commands.passwords(data, start, stop):
+        _take(rows, data, match, name)
     for pattern in (_CALL, _OPTION, _ASSIGNMENT):
         for match in pattern.finditer(data, start, stop):
             said = match.group("n") or match.groupdict().get("d") or match.groupdict().get("s") or b""
             _take(rows, data, match, said.decode("ascii", "replace"))
-    for name, match in commands.passwords(data, start, stop):
-        _take(rows, data, match, name)
     yield from sorted(rows.values(), key=lambda a: a.start)
 
 

@@ -35,6 +35,7 @@ class Scope:
     made: dict[str, list[tuple[int, ast.expr | None]]] = field(default_factory=dict)
     receiver: str = ""  # the first parameter of a method
     nature: str = ""  # of a class: dataclass, enum …
+    line: int = 0  # of a function: where its header begins
 
     @property
     def label(self) -> str:
@@ -155,7 +156,7 @@ class Names:
 
     def _function(self, stmt: Function, scope: Scope) -> Scope:
         scope.stores.add(stmt.name)
-        inner = self.scopes[id(stmt)] = Scope("function", scope.inside(stmt.name), scope)
+        inner = self.scopes[id(stmt)] = Scope("function", scope.inside(stmt.name), scope, line=stmt.lineno)
         positional = [*stmt.args.posonlyargs, *stmt.args.args]
         static = any(isinstance(d, ast.Name) and d.id == "staticmethod" for d in stmt.decorator_list)
         if any(last_name(d) in ("property", "cached_property") for d in stmt.decorator_list):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from hardcode_hunter.languages.python.chains import chain, last_name
 from hardcode_hunter.languages.python.drafts import Binding, Draft, Drafts, Extent, Place, Use
@@ -69,6 +70,8 @@ class _Statements:
             self._expression(node.value, place)
         elif isinstance(node, ast.Return):
             if node.value is not None:
+                if scope.line and _TELLING.search(scope.path.rpartition(".")[2]):
+                    place = replace(place, extent=Extent(scope.line, place.extent.last))  # its header says what it is
                 self.visit(node.value, self._returned(scope), place)
         elif isinstance(node, Function):
             self._function(node, place)

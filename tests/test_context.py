@@ -1,0 +1,108 @@
+"""What context tells: literals that no line shows to be credentials, and lines that only look as if they held one.
+
+Each row is a class that public code showed to be missed or reported wrongly; the code is our own.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hardcode_hunter import pipeline
+from hardcode_hunter.config import Settings
+from hardcode_hunter.model import Confidence, Finding
+
+STRONG = "8f3e2b1c4d5a" + "69788f3e2b1c"
+
+
+def scanned(tmp_path: Path, name: str, text: str, least: Confidence = Confidence.LOW) -> list[Finding]:
+    """The findings of the whole scanner in one file."""
+    path = tmp_path / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, "utf-8")
+    result, _ = pipeline.scan([tmp_path], Settings(min_confidence=least), tmp_path)
+    return list(result.findings)
+
+
+MISSED = [
+    ("a dict called by the plural", "app.py", 'PASSWORDS = {"prod": "hunter-2019"}', 1, "low"),
+    ("a list called by the plural", "app.py", f'API_KEYS = ["{STRONG}"]', 1, "medium"),
+    ("a pair", "app.py", 'auth = ("bob", "television")', 1, "medium"),
+    ("a pair that is an argument", "app.py", 'fetch(url, auth=("bob", "television"))', 1, "medium"),
+    ("pairs of users", "app.py", 'users = [("bob", "hunter-2019")]  # passwords', 1, "high"),
+    ("a login by position", "app.py", 'client.login("bob", "television")', 1, "medium"),
+    ("an account's password", "app.py", 'user.set_password("television")', 1, "medium"),
+    ("what a getter returns", "app.py", 'def get_password():\n    return "television"', 2, "medium"),
+    ("an assertion", "app.py", 'self.assertEqual(user.password, "hunter-2019")', 1, "low"),
+    ("a command", "app.py", 'os.system("sshpass -p hunter-2019 ssh host")', 1, "medium"),
+    ("a command in a list", "app.py", 'run(["sshpass", "-p", "hunter-2019", "ssh", "host"])', 1, "high"),
+    ("an option in a list", "app.py", 'run(["deploy", "--db-password", "hunter-2019"])', 1, "high"),
+    ("curl's user", "app.py", 'os.system("curl -u bob:hunter-2019 https://files.internal/")', 1, "high"),
+    ("sudo's standard input", "app.py", 'ssh.exec_command("echo hunter-2019 | sudo -S ls")', 1, "high"),
+    ("Oracle's user and password", "app.py", 'import cx_Oracle\ncx_Oracle.connect("scott/tiger-47@db/orcl")', 2, "high"),
+    ("base64 of a pair", "app.py", 'import base64\nx = base64.b64encode(b"bob:hunter-2019")', 2, "high"),
+    ("a decoded key", "app.py", f'key_expected = b64decode("{STRONG}{STRONG}")', 1, "medium"),
+    ("a literal in pieces", "app.py", 'DSN = (\n    "Server=db;Uid=shop;"\n    "Pwd=hunter-2019;"\n    "Port=1433"\n)', 3, "high"),
+    ("a password with digits behind it", "app.py", 'password = "password123"', 1, "high"),
+    ("a commented dict", "app.py", '# {"port": 1, "password": "hunter-2019"}\nx = 1', 1, "medium"),
+    ("variables of a container", ".ci.yml", "install:\n  - docker run -e MYSQL_PASSWORD=television mysql:8", 2, "low"),
+    ("SQL with double quotes", ".ci.yml", 'install:\n  - mysql -e \'CREATE USER a IDENTIFIED BY "television"\'', 2, "medium"),
+    ("an option with one dash", ".ci.yml", f"script:\n  - cover -repotoken {STRONG}", 2, "high"),
+    ("a command in a list", "pod.yaml", "args: [--db-password, hunter-2019]", 1, "high"),
+    ("a word that a product reads", "compose.yaml", "services:\n  db:\n    environment:\n      MYSQL_PASSWORD: firefly", 4, "high"),
+    ("a word under secret", "users.json", '{"users": {"backend": {"secret": "serpent"}}}', 1, "low"),
+    ("docker login", "deploy.sh", "docker login -u bob -p hunter-2019 registry.internal", 1, "high"),
+    ("curl's user in a script", "deploy.sh", "curl -s -u bob:hunter-2019 https://files.internal/", 1, "high"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "line", "confidence"), [row[1:] for row in MISSED], ids=[row[0] for row in MISSED]
+)
+def test_what_context_tells(name: str, text: str, line: int, confidence: str, tmp_path: Path) -> None:
+    found = scanned(tmp_path, name, text + "\n")
+    assert [(f.line, f.confidence.label) for f in found] == [(line, confidence)], [(f.rule, f.reason) for f in found]
+
+
+OVER_REPORTED = [
+    ("labels in a language", "i18n/ru.json", '{"password": "Пароль", "newPassword": "nuova"}'),
+    ("labels in another script", "labels.json", '{"password": "Пароль", "old_password": "Mật khẩu cũ"}'),
+    ("a label", "forms.py", 'CHOICES = [("stale_password", "Long time no change")]'),
+    ("a name in code", "conf.py", 'BACKEND_PASSWORD = "auth.backends.oidc.PasswordBackend"\nviews = {"password": "settings.change_security"}'),
+    ("a name of a template", "conf.py", 'MAILS = [("set_password_template", "customer_set_password_template_id")]'),
+    ("names of fields", "conf.py", 'for field in ("password", "public_key"): pass\nrules = [["password", "totp"]]'),
+    ("names of columns", "conf.py", 'columns = {"password": ["local_user_id", "created_at", "self_service"]}'),
+    ("two constants", "conf.py", 'VALID_CREDENTIALS = ("CODEBUILD", "SERVICE_ROLE")'),
+    ("a challenge", "conf.py", 'headers = {"Authorization": \'WSSE realm="SDP",profile="UsernameToken"\'}'),
+    ("nobody", "log.yaml", "authorization: Basic Og=="),
+    ("an attribute", "conf.py", 'PLAYLIST = """\n#EXT-X-KEY: METHOD=AES-128, URI=/dev/zero\n"""'),
+    ("masked", "conf.py", "# postgres://nu***:6a2**@db.internal:5432/d2s**\nx = 1"),
+    ("quoting in a URL", "conf.py", 'parse("mysql://usr:pwd%23%20@hst:123/db")\nparse("postgres://bar%5E:%5Dfoo@baz.com/testdb")'),
+    ("a document's URL", "values.yaml", "# in the format postgresql://login:password@hostname:port/dbname\na: 1"),
+    ("anonymous", "conf.py", 'import ftplib\nftp = ftplib.FTP("ftp.internal", "anonymous", "anonymous@")'),
+    ("a version", "conf.py", 'def macro(name, key): pass\nmacro("SDK", "sdkinstallrootv2.0")'),
+    ("the start of a longer key", "conf.py", 'import hmac\ndef sign(key, text): return hmac.new(("AWS4" + key).encode(), text)'),
+    ("a switch", "compose.yaml", 'services:\n  db:\n    environment:\n      - MYSQL_RANDOM_ROOT_PASSWORD="yes"'),
+    ("a test's own account", "tests/test_a.py", 'user.set_password("psst")\nassert user.check_password("newpass123")'),
+    ("anybody", "conf.py", 'password = "doe"'),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "text"), [row[1:] for row in OVER_REPORTED], ids=[row[0] for row in OVER_REPORTED])
+def test_what_only_looks_like_it(name: str, text: str, tmp_path: Path) -> None:
+    assert [(f.line, f.rule, f.reason) for f in scanned(tmp_path, name, text + "\n")] == []
+
+
+def test_random_identifiers_are_asked_for(tmp_path: Path) -> None:
+    """A UUID names something: it is shown at the lowest confidence alone, and nothing is looked for above that."""
+    text = 'report = fetch("/reports/7d0c2c9e-5b1f-4a63-9c1e-2f40d8a6b3e7")\n'
+    assert [f.rule for f in scanned(tmp_path, "app.py", text)] == ["random-identifier"]
+    assert scanned(tmp_path, "app.py", text, Confidence.MEDIUM) == []
+
+
+def test_accounts_that_a_program_makes_are_never_sure(tmp_path: Path) -> None:
+    """Whoever logs in with them is decided by the program's own store: a high finding is one to act on."""
+    text = 'db.session.add(User(name="bob", password="P@ssw0rd-2019"))\nUSERS = {"a": {"password": "P@ssw0rd-2020"}}\n'
+    found = scanned(tmp_path, "seed.py", text)
+    assert [(f.verdict.value, f.confidence.label) for f in found] == [("report", "medium")] * 2
