@@ -27,6 +27,13 @@ FOLDERS = (
     "lambda-permission", "secretsmanager-secret", "secretsmanager-secret-policy", "secretsmanager-secret-rotation",
     "secretsmanager-secret-version", "sns-topic", "sns-topic-policy", "vpc-endpoint",
 )  # fmt: skip
+REWRITTEN = (
+    "data-aws-secretsmanager-secret", "data-aws-secretsmanager-secret-version", "data-aws-ssm-parameter", "db-instance",
+    "ecs-task-definition", "elasticache-replication-group", "elasticache-user", "ephemeral-aws-secretsmanager-secret-version",
+    "glue-connection", "iam-role", "iam-role-policy", "instance", "lambda-function", "mq-broker", "rds-cluster", "redshift-cluster",
+    "secretsmanager-secret-version", "ssm-parameter",
+)  # fmt: skip
+"""What the golden rewrites of configurations hold."""
 _ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -75,17 +82,17 @@ class Terraform:
         return {row["address"]: row["values"] for row in rows}
 
 
-def terraform(home: Path) -> Terraform:
-    """Terraform, ready to run. Raises :class:`Absent` with the reason when a part is not here; nothing is fetched."""
+def terraform(home: Path, folders: tuple[str, ...] = FOLDERS) -> Terraform:
+    """Terraform, ready to run, with a provider that knows the types of ``folders``. Raises :class:`Absent` with the reason when a part is not here; nothing is fetched."""
     command = shutil.which("terraform")
     if command is None:
         raise Absent("there is no terraform command on this machine")
-    if not _definition().exists():
+    if not _definition(folders).exists():
         raise Absent("the AWS provider's schema is not in the cache; 'python -m tests.downloads' fetches it")
     platform = json.loads(
         subprocess.run([command, "version", "-json"], capture_output=True, text=True, check=True).stdout
     )["platform"]
-    _install(home / "mirror" / f"registry.terraform.io/hashicorp/aws/{PROVIDER}/{platform}", _definition())
+    _install(home / "mirror" / f"registry.terraform.io/hashicorp/aws/{PROVIDER}/{platform}", _definition(folders))
     mirror = json.dumps(str(home / "mirror"))
     (home / "terraform.rc").write_text(
         f"provider_installation {{\n  filesystem_mirror {{\n    path = {mirror}\n  }}\n}}\n"
@@ -94,18 +101,21 @@ def terraform(home: Path) -> Terraform:
 
 
 def fetch() -> None:
-    """Puts the provider's schema into the cache, unless it is there: 70 MB of bindings become one file of 100 kB."""
-    definition = _definition()
-    if definition.exists() or shutil.which("terraform") is None:
+    """Puts the provider's schemas into the cache, unless they are there: 70 MB of bindings become files of 100 kB."""
+    wanted = [folders for folders in (FOLDERS, REWRITTEN) if not _definition(folders).exists()]
+    if not wanted or shutil.which("terraform") is None:
         return
-    definition.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="bindings-", dir=definition.parent) as folder:
+    home = _definition(FOLDERS).parent
+    home.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="bindings-", dir=home) as folder:
         _pip("download", "--no-deps", "--dest", folder, BINDINGS)
-        schema.write(next(Path(folder).glob("cdktn_provider_aws-*.whl")), FOLDERS, definition)
+        wheel = next(Path(folder).glob("cdktn_provider_aws-*.whl"))
+        for folders in wanted:
+            schema.write(wheel, folders, _definition(folders))
 
 
-def _definition() -> Path:
-    return cache("terraform") / f"aws-{PROVIDER}-{hashlib.sha256(' '.join(FOLDERS).encode()).hexdigest()[:12]}.json"
+def _definition(folders: tuple[str, ...]) -> Path:
+    return cache("terraform") / f"aws-{PROVIDER}-{hashlib.sha256(' '.join(folders).encode()).hexdigest()[:12]}.json"
 
 
 def _pip(*arguments: str) -> None:
