@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from hardcode_hunter.model import Consumer
 from tests.downloads import checkov
-from tests.generating import everything, plan, texts
+from tests.generating import PROD, everything, plan, texts, token
 
 EXCEPTIONS = {
     "CKV2_AWS_57": "rotation is off until every consumer reads the secret, and a token that a vendor issues has none",
@@ -44,13 +45,16 @@ def _failed(folder: Path) -> dict[str, set[str]]:
 
 @pytest.fixture(scope="module")
 def generated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Both back ends, both phases, one secret of every home."""
+    """Both back ends, both phases, one secret of every home, readers in another account and copies in another region."""
     if not checkov().exists():
         pytest.skip("ABSENT: checkov is not installed; 'make checkov' installs it in an environment of its own")
     folder = tmp_path_factory.mktemp("generated")
     for infrastructure in ("cloudformation", "terraform"):
         for phase, enabled in (("shell", frozenset[str]()), ("rotating", frozenset({"orders-db"}))):
-            of = replace(plan(*everything()), infrastructure=infrastructure)
+            away = Consumer("a.py", 1, "f", role="arn:aws:iam::999999999999:role/app")
+            secrets = (*everything(), token("stock-token", consumers=(away,)))
+            copied = replace(PROD, replicas=("eu-west-1",))
+            of = plan(*secrets, infrastructure=infrastructure, environments=(copied,))
             for path, text in texts(of, enabled).items():
                 (folder / infrastructure / phase / path).parent.mkdir(parents=True, exist_ok=True)
                 (folder / infrastructure / phase / path).write_text(text)
