@@ -12,7 +12,7 @@ import re
 import subprocess
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 
@@ -49,6 +49,12 @@ class Image:
     lines: Lines
     mode: bytes = b"100644"
     before: str = ""
+
+    def judged_by(self, other: Image | None) -> Image:
+        """The same with those lines only that are new in ``other`` too, the comparison with another parent; ``None`` has no new one."""
+        theirs = other.lines if other else ()
+        both = ((max(a, c), min(b, d)) for a, b in self.lines for c, d in theirs)
+        return replace(self, lines=tuple(row for row in both if row[0] <= row[1]))
 
 
 @dataclass(slots=True)
@@ -207,7 +213,10 @@ class Changes:
 
 
 def staged(root: Path, within: Sequence[str] = (), exclude: Sequence[str] = ()) -> Changes:
-    """What the index adds to HEAD. Raises ``UsageError`` outside a git work tree."""
+    """What the index adds to HEAD; when a merge is under way, what none of the merged commits has either.
+
+    Raises ``UsageError`` outside a git work tree.
+    """
     git = Git(root, index=True)
     words = ("diff-index", "--cached", *DIFF)
     out = git.attempt(*words, "HEAD") if (root / ".git").exists() else None
@@ -216,8 +225,22 @@ def staged(root: Path, within: Sequence[str] = (), exclude: Sequence[str] = ()) 
         _work_tree(git, "--staged")
         out = git.run(*words, _empty_tree(git))
     images, touched = parse(out)
+    for parent in _merged(root):
+        theirs, _ = parse(git.run(*words, parent))
+        images = {name: image.judged_by(theirs.get(name)) for name, image in images.items()}
     old = "HEAD:" if born else ""
     return Changes(Walk(root), git, images, old, ":", touched, "nothing is staged", tuple(within), tuple(exclude))
+
+
+def _merged(root: Path) -> list[str]:
+    """The commits that a merge under way brings in, as git keeps them until it is committed."""
+    folder = root / ".git"
+    try:
+        if folder.is_file():  # a linked work tree, or a submodule
+            folder = root / folder.read_text("utf-8", "surrogateescape").partition(":")[2].strip()
+        return (folder / "MERGE_HEAD").read_text("ascii").split()
+    except (OSError, UnicodeDecodeError):
+        return []
 
 
 def since(

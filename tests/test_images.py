@@ -143,15 +143,27 @@ def test_what_is_not_in_the_repository_is_a_problem_and_not_a_pass(repository: R
         assert [p.fatal for p in changes.walk.problems] == [True]
 
 
-def test_a_merge_is_compared_with_its_first_parent_only_when_staged(repository: Repository) -> None:
-    repository.commit({"a.py": "x = 1\n"})
+@pytest.mark.parametrize("linked", [False, True])
+def test_of_a_merge_only_what_no_side_has_is_new(repository: Repository, tmp_path: Path, linked: bool) -> None:
+    repository.commit({"a.py": "x = 1\n", "same.py": "s = 1\n"})
     repository.git("checkout", "-q", "-b", "topic")
-    repository.commit({"b.py": "y = 1\n"})
+    repository.commit({"a.py": "x = 3\n", "b.py": "y = 1\n"})
     repository.git("checkout", "-q", "main")
-    repository.commit({"c.py": "z = 1\n"})
-    repository.git("merge", "-q", "--no-commit", "--no-ff", "topic")
-    with images.staged(repository.root) as changes:
-        assert list(changes.names()) == ["b.py"]
+    repository.commit({"a.py": "x = 2\n", "c.py": "z = 1\n"})
+    here = repository
+    if linked:
+        repository.git("checkout", "-q", "-b", "elsewhere")
+        repository.git("worktree", "add", "-q", str(tmp_path / "linked"), "main")
+        here = Repository.__new__(Repository)
+        here.root = tmp_path / "linked"
+    here.git("merge", "-q", "--no-commit", "--no-ff", "topic", check=False)
+    here.write({"a.py": "x = 2\nx = 3\nx = 4\n", "b.py": "y = 1\ny = 2\n"})
+    here.git("add", "-A")
+    with images.staged(here.root) as changes:
+        assert {name: new_lines(changes, name) for name in changes.names()} == {"a.py": {3}, "b.py": {2}}
+    here.git("commit", "-q", "-m", "merged", "--no-verify")
+    with images.staged(here.root) as changes:
+        assert list(changes.names()) == []
 
 
 def test_since_needs_a_commit_that_both_have(repository: Repository, tmp_path: Path) -> None:
