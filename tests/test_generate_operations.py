@@ -126,6 +126,38 @@ def test_the_plans_permissions_boundary_is_on_the_roles(terraform_run: Run) -> N
     assert state["aws_iam_role.rotation_postgresql_single_user[0]"]["permissions_boundary"] == boundary
 
 
+def test_what_can_have_tags_has_the_environments(terraform_run: Run) -> None:
+    """Organisations refuse resources without their tags: everything that takes tags is asked, by the services' own schemas."""
+    from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
+
+    wanted = {"owner": "team orders", "cost-centre": "42"}
+    of = plan(database(), token(), environments=(replace(PROD, tags=wanted),))
+    given = {
+        "EnableRotation": "true",
+        "CreateAlarmTopic": "true",
+        "EndpointVpcId": "vpc-1",
+        "RotationSubnetIds": "subnet-1",
+    }
+    template = parsed(texts(of)["migration/prod/secrets.yaml"])
+    taggable = set()
+    for id, resource in Deployed(template, parameters_for(template, **given)).resources().items():
+        if "Tags" in PROVIDER_SCHEMA_MANAGER.get_resource_schema(REGION, resource["Type"]).schema["properties"]:
+            taggable.add(resource["Type"])
+            tags = {t["Key"]: t["Value"] for t in resource["Properties"].get("Tags", ())}
+            assert wanted.items() <= tags.items(), id
+    assert len(taggable) >= 8
+    variables = {
+        "enable_rotation": True,
+        "create_alarm_topic": True,
+        "endpoint_vpc_id": "vpc-1",
+        "rotation_subnet_ids": ["s"],
+    }
+    state = terraform_run.applied(texts(replace(of, infrastructure="terraform")), {**GIVEN, **variables})
+    tagged = {address: values["tags"] for address, values in state.items() if "tags" in values}
+    assert len({address.split(".")[0] for address in tagged}) >= 8
+    assert {a for a, tags in tagged.items() if not wanted.items() <= (tags or {}).items()} == set()
+
+
 def test_the_plan_file_keeps_both(tmp_path: Path) -> None:
     environment = replace(PROD, boundary=f"arn:aws:iam::{ACCOUNT}:policy/developers", replicas=("eu-west-1",))
     of = plan(token(), environments=(environment,))

@@ -191,8 +191,13 @@ def test_destroying_a_live_secret_is_refused(terraform_run: Run) -> None:
 
 @pytest.mark.parametrize("order", list(Order), ids=lambda o: o.value)
 def test_an_existing_secret_is_attached_to(terraform_run: Run, order: Order) -> None:
+    """And a second run has nothing to do."""
+    folder = terraform_run.folder(_files(plan(order=order)))
     variables = {**GIVEN, "existing_secret_arn_orders_db": EXISTING, "enable_rotation": True}
-    state = terraform_run.applied(_files(plan(order=order)), variables)
+    for _ in range(2):
+        assert terraform_run.apply(folder, variables).code == 0
+    assert terraform_run.terraform.run(folder, "plan", "-detailed-exitcode", "-no-color").code == 0
+    state = terraform_run.terraform.state(folder)
     assert "aws_secretsmanager_secret" not in _types(state)
     assert state["aws_secretsmanager_secret_policy.orders_db"]["secret_arn"] == EXISTING
     assert state["aws_secretsmanager_secret_rotation.orders_db[0]"]["secret_id"] == EXISTING
