@@ -92,8 +92,9 @@ class Retriever:
 
     ``expression(access, function)`` is a Python expression of type ``str``; ``function`` is the name that is free in the file and bound to
     :attr:`function`. ``fresh`` is the same for a read that must not come from a cache (``None``: nothing is cached). ``module`` renders the generated module (``None`` when nothing is generated);
-    ``definition`` renders source to be placed after the imports of the rewritten file instead. ``retry`` and ``retry_async`` are functions
-    of the generated module that are given the secret, the exceptions of a refusal and the call, and repeat the call once after a rotation.
+    ``definition`` renders source to be placed after the imports of the rewritten file instead. ``function_async`` is what
+    coroutines await instead of :attr:`function`. ``retry`` and ``retry_async`` are functions of the generated module that are given the
+    secret, the exceptions of a refusal and the call, and repeat the call once after a rotation.
     """
 
     name: str
@@ -101,6 +102,7 @@ class Retriever:
     expression: Callable[[Access, str], str]
     function: str
     fresh: Callable[[Access, str], str] | None = None
+    function_async: str = ""
     retry: str = ""
     retry_async: str = ""
     module_name: str = ""

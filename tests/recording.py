@@ -205,10 +205,14 @@ def store(secrets: dict[str, str], emitted: str) -> types.ModuleType:
     def get_secret(secret: str, field: str | None = None, *, fresh: bool = False) -> str:
         return secrets.get(f"{secret}/{field or ''}", f"<{secret}/{field}>")
 
+    async def get_secret_async(secret: str, field: str | None = None, *, fresh: bool = False) -> str:
+        return get_secret(secret, field)
+
     async def with_rotation_async(secret: str, refused: object, function: Any) -> Any:
         return await function()
 
     module.get_secret = get_secret  # type: ignore[attr-defined]
+    module.get_secret_async = get_secret_async  # type: ignore[attr-defined]
     module.with_rotation = lambda secret, refused, function: function()  # type: ignore[attr-defined]
     module.with_rotation_async = with_rotation_async  # type: ignore[attr-defined]
     return module

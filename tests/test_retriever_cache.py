@@ -251,3 +251,12 @@ def test_rotation_is_survived_by_what_is_awaited(
     assert database.attempts == 4
     assert calls.count("GetSecretValue") == 3
     assert threading.get_ident() not in readers
+
+
+def test_coroutines_read_in_a_thread(kept_in_memory: Any, helper: ModuleType, calls: list[str]) -> None:
+    async def serve() -> list[str]:
+        reads = [helper.get_secret_async("shop-db", "password") for _ in range(8)]
+        return [*await asyncio.gather(*reads), await helper.get_secret_async("shop-db", "username", fresh=True)]
+
+    assert asyncio.run(serve()) == [OLD] * 8 + ["shop_app"]
+    assert calls.count("GetSecretValue") <= 2

@@ -82,6 +82,7 @@ HELPER = Retriever(
     expression=expression,
     fresh=fresh,
     function="get_secret",
+    function_async="get_secret_async",
     retry="with_rotation",
     retry_async="with_rotation_async",
     module_name="secret_store",

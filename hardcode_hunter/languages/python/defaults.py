@@ -166,7 +166,9 @@ def _parameter(bench: Workbench, place: Place, rows: Sequence[Replacement], in_p
     body_place = Place(place.node, (function.body, *place.ancestors), place.span, place.statement)
     inner = in_place(bench, body_place, [replace(row, evaluated=Evaluated.CALL) for row in rows])
     none, make_none = bench.expression("None", place)
-    guard = _Guard(bench, function.body, name, inner.splices[0].text)
+    read = inner.splices[0].text
+    read = read[1:-1] if read.startswith("(await ") else read  # an assignment takes it without parentheses
+    guard = _Guard(bench, function.body, name, read)
     splices = [Splice(place.span, none, Touch.VALUE), guard.splice]
     changes: list[tuple[cst.CSTNode, NodeChange]] = [(place.node, make_none), (function.body, guard.change)]
     if annotated:

@@ -56,6 +56,11 @@ def requoted(code: str, quote: str) -> str:
     return _SIMPLE_STRING.sub(lambda m: m[0] if "'" in m[1] else f"'{m[1]}'", code)
 
 
+def primary(code: str) -> str:
+    """``code`` as the receiver of a method: an ``await`` in parentheses."""
+    return f"({code})" if code.startswith("await ") else code
+
+
 def other(quote: str) -> str:
     """The quotes that may stand inside an f-string that is written in ``quote``, on Python before 3.12 too."""
     return "'" if quote[0] == '"' else '"'
@@ -65,7 +70,7 @@ def whole(reading: Reading, quote: str, literal: str) -> str:
     """The expression for a literal that is a credential from end to end; ``literal`` is its type: str, bytes or int."""
     code = requoted(reading.text, quote)
     if literal == "bytes":
-        return f"{code}.encode({quote}utf-8{quote})"
+        return f"{primary(code)}.encode({quote}utf-8{quote})"
     return f"int({code})" if literal == "int" else code
 
 
@@ -108,7 +113,7 @@ def _url_hole(literal: Sequence[Piece], wanted: Wanted, tools: Tools, percent: b
     text = wanted.reading.text
     if wanted.role not in _VERBATIM:
         text = f'{tools.quote}({text}, safe="")' + ('.replace("%", "%%")' if percent else "")
-    return _Hole(found.start, found.end, _plain(text + ('.encode("ascii")' if is_bytes else "")))
+    return _Hole(found.start, found.end, _plain(f'{primary(text)}.encode("ascii")' if is_bytes else text))
 
 
 def _bearer_hole(literal: Sequence[Piece], wanted: Wanted) -> _Hole:
@@ -121,7 +126,7 @@ def _odbc_hole(literal: Sequence[Piece], wanted: Wanted) -> _Hole:
     found = part(Shape.ODBC, text, wanted.role)
     quoted = text[found.start - 1 : found.start] in ("{", '"', "'")
     start, end = (found.start - 1, found.end + 1) if quoted else (found.start, found.end)
-    return _Hole(start, end, _plain(f'{wanted.reading.text}.replace("}}", "}}}}")'), "{", "}")
+    return _Hole(start, end, _plain(f'{primary(wanted.reading.text)}.replace("}}", "}}}}")'), "{", "}")
 
 
 def _dsn_hole(literal: Sequence[Piece], wanted: Wanted) -> _Hole:
@@ -130,7 +135,7 @@ def _dsn_hole(literal: Sequence[Piece], wanted: Wanted) -> _Hole:
     quoted = text[found.start - 1 : found.start] == "'"
     start, end = (found.start - 1, found.end + 1) if quoted else (found.start, found.end)
     escaping = r""".replace("\\", "\\\\").replace("'", "\\'")"""
-    return _Hole(start, end, lambda quote: requoted(wanted.reading.text, quote) + escaping, "'", "'")
+    return _Hole(start, end, lambda quote: requoted(primary(wanted.reading.text), quote) + escaping, "'", "'")
 
 
 def _basic(literal: Sequence[Piece], wanted: Sequence[Wanted], tools: Tools) -> tuple[str, bool]:
@@ -157,7 +162,7 @@ def _encoded(hole: _Hole, is_bytes: bool) -> _Hole:
     if not is_bytes:
         return hole
     code = hole.code
-    return replace(hole, code=lambda quote: f"{code(quote)}.encode({quote}utf-8{quote})")
+    return replace(hole, code=lambda quote: f"{primary(code(quote))}.encode({quote}utf-8{quote})")
 
 
 # ---------------------------------------------------------------- putting holes into a literal

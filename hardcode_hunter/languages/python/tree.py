@@ -43,6 +43,16 @@ class Place:
             inner = ancestor
         return False
 
+    @property
+    def in_coroutine(self) -> bool:
+        """Whether ``await`` may stand there: in the body of an ``async def``, and in no lambda, comprehension or class in it."""
+        for number, ancestor in enumerate(self.ancestors):
+            if isinstance(ancestor, (cst.Lambda, cst.BaseComp, cst.ClassDef, cst.Decorator, cst.Annotation)):
+                return False
+            if isinstance(ancestor, cst.FunctionDef):
+                return ancestor.asynchronous is not None and any(a is ancestor.body for a in self.ancestors[:number])
+        return False
+
 
 @dataclass(frozen=True)
 class Tree:

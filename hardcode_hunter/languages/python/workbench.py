@@ -42,7 +42,7 @@ class Workbench:
             raise Unchanged("no-access")
         return found
 
-    def reader(self, place: Place) -> tuple[str, tuple[Import, ...]]:
+    def reader(self, place: Place, function: str = "") -> tuple[str, tuple[Import, ...]]:
         """The name of the function that reads a field, as code at ``place`` calls it, and the import it needs."""
         retriever = self.rewriting.retriever
         if retriever.definition is not None:
@@ -51,7 +51,7 @@ class Workbench:
         module = self.rewriting.helper_modules.get(self.path)
         if module is None:
             raise Unchanged("no-helper-module")
-        name, needed = self.names.bind(module, retriever.function, place.span.start, place.in_function)
+        name, needed = self.names.bind(module, function or retriever.function, place.span.start, place.in_function)
         return name, () if needed is None else (needed,)
 
     def _definition_imports(self, place: Place) -> tuple[Import, ...]:
@@ -71,7 +71,6 @@ class Workbench:
         """The read of the row's field. A call that logs in is repeated after a refusal; where it can't be, the read is fresh, and the
         others of the same call come from the same fetch."""
         access = self.access(row)
-        name, needed = self.reader(place)
         retriever = self.rewriting.retriever
         container = next((a for a in place.ancestors if isinstance(a, (cst.Call, cst.Dict))), place.node)
         mark = (id(container), access.secret)
@@ -79,11 +78,19 @@ class Workbench:
         rotates = row.evaluated is Evaluated.CALL and access.rotates
         wanted = (logs_in or rotates) and mark not in self.fresh
         if wanted and self._retried(row, place, access):
+            name, needed = self.reader(place)
             return Reading(retriever.expression(access, name), row.secret, row.key), needed
+        awaited = bool(retriever.function_async) and place.in_coroutine and self._outside_of_retries(place)
+        name, needed = self.reader(place, retriever.function_async if awaited else "")
+        read = retriever.expression
         if wanted and retriever.fresh is not None:
             self.fresh.add(mark)
-            return Reading(retriever.fresh(access, name), row.secret, row.key), needed
-        return Reading(retriever.expression(access, name), row.secret, row.key), needed
+            read = retriever.fresh
+        return Reading(f"{'await ' if awaited else ''}{read(access, name)}", row.secret, row.key), needed
+
+    def _outside_of_retries(self, place: Place) -> bool:
+        """Whether the read stands in no call that is wrapped, whose lambda may not await."""
+        return not any(retry.call in place.ancestors for retry in (*self.retries, *self.pending))
 
     def _retried(self, row: Replacement, place: Place, access: Access) -> bool:
         """Whether the call that uses the value is wrapped, by this read or by another one of the same secret."""
@@ -146,6 +153,7 @@ class Workbench:
         ``parse`` is the same code without the indentation of its block, when it has several lines.
         """
         parse = parse or code
+        is_sum = is_sum or code.startswith("await ")
         text = self.tree.layout.text
         glued = _word(text[place.span.start - 1 : place.span.start]) or _word(text[place.span.end : place.span.end + 1])
         if glued or (is_sum and not place.node.lpar and not isinstance(place.parent, SLOTS)):

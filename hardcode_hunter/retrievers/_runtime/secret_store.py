@@ -5,6 +5,7 @@
     refresh("shop-db")                              forget what is cached
     with_rotation("shop-db", Refused, connect)      connect(), and once more if that raises Refused and the secret has changed
     await with_rotation_async(…)                    the same for a connect that is awaited
+    await get_secret_async("shop-db", "password")   for coroutines: the event loop doesn't wait
 
 Nothing here touches AWS, a region or boto3 before the first read. Environment variables:
 
@@ -17,6 +18,7 @@ Safe to use from several threads and after fork. Values are never logged.
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 import os
@@ -100,6 +102,11 @@ def get_secret(secret: str, field: str | None = None, *, fresh: bool = False) ->
     return text if field is None else _field(secret, text, field)
 
 
+async def get_secret_async(secret: str, field: str | None = None, *, fresh: bool = False) -> str:
+    """The same for coroutines: AWS is asked in a thread, and the event loop goes on meanwhile."""
+    return await _in_thread(get_secret, secret, field, fresh=fresh)
+
+
 def refresh(secret: str) -> None:
     """Forgets the cached value: the next read goes to AWS."""
     entry = _entry(secret)
@@ -120,17 +127,20 @@ def with_rotation(secret: str, refused: Refused, function: Callable[[], T]) -> T
 
 async def with_rotation_async(secret: str, refused: Refused, function: Callable[[], Awaitable[T]]) -> T:
     """The same for a function whose result is awaited. AWS is asked in a thread: the event loop goes on meanwhile."""
-    import asyncio  # here: it takes longer than all the others together, and few programs need it
-
-    loop = asyncio.get_running_loop()
-    await loop.run_in_executor(None, get_secret, secret)
+    await _in_thread(get_secret, secret)
     before = _entry(secret).version
     try:
         return await function()
     except refused:
-        if not await loop.run_in_executor(None, _changed, secret, before):
+        if not await _in_thread(_changed, secret, before):
             raise
     return await function()
+
+
+async def _in_thread(function: Callable[..., T], *arguments: Any, **keywords: Any) -> T:
+    import asyncio  # here: it takes longer than all the others together, and few programs need it
+
+    return await asyncio.get_running_loop().run_in_executor(None, functools.partial(function, *arguments, **keywords))
 
 
 # ------------------------------------------------------------------ the cache
