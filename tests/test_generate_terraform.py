@@ -280,19 +280,9 @@ def test_a_broken_edit_is_caught(terraform_run: Run, mutation: str) -> None:
     assert outcome.code != 0, outcome.out
 
 
-WITH_VALUE = """
-variable "value" {
-  type      = string
-  ephemeral = true
-  sensitive = true
-}
-
-resource "aws_secretsmanager_secret_version" "live" {
-  secret_id                = local.secret_arn.orders_db
-  secret_string_wo         = var.value
-  secret_string_wo_version = 1
-}
-"""
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "artefacts.md"
+WITH_VALUE = PAGE.read_text().partition("```hcl\n")[2].partition("```")[0]
+"""What the page tells those who want Terraform to store a value after all."""
 
 
 def test_a_value_through_a_write_only_argument_leaves_no_trace(terraform_run: Run) -> None:
