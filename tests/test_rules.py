@@ -233,6 +233,46 @@ def test_other_patterns_are_refused(pattern: str) -> None:
         linear.check(pattern)
 
 
+HOSTILE = {
+    r"(a+)+$": "repeat",
+    r"(a|aa)*b": "repeat",
+    r".*.*=x": "repeat",
+    r"(x+x+)+y": "repeat",
+    r"(.*a){20}": "repeat",
+    r"^(([a-z])+.)+[A-Z]([a-z])+$": "repeat",
+    r"key(?:[a-z]+\d+)*z": "repeat",
+    r"(?:.*_)?key.*key.*key": "repeat",
+    r"key=\S+\s*\S+": "repeat",
+    r"key=(\w{1,9})\1": "backreference",
+    r"(?P<a>key)(?P=a)": "backreference",
+    r"key(?=x)": "lookaround",
+    r"(?<!a)key": "lookaround",
+    r"(key)?(?(1)a|b)": "conditional",
+    r"(?>key[a-z]{1,9})a": "atomic",
+    r"key[a-z]{1,9}+a": "possessive",
+    "key" + "a?" * 30 + "a" * 30: "ways",
+    "key" + "(?:a|aa)" * 30 + "b": "ways",
+    "key" + "[a-z]{0,9}" * 12 + "b": "ways",
+    "(" * 2000 + "key" + ")" * 2000: "no regular expression",
+}
+"""What makes Python's ``re`` run for hours, by a word of the reason."""
+
+
+@pytest.mark.parametrize("kind", ["values", "names"])
+@pytest.mark.parametrize("pattern", HOSTILE, ids=lambda p: p[:24])
+def test_a_users_hostile_pattern_is_refused_saying_where_why_and_what_to_do(
+    pattern: str, kind: str, tmp_path: Path
+) -> None:
+    folder = write(tmp_path / "own", {"match": {kind: [pattern]}})
+    with pytest.raises(UsageError) as refusal:
+        ruleset.load([folder])
+    said = str(refusal.value)
+    assert said.startswith(f"{folder / 'harbour.yaml'}: rule 'harbour-key': 'match.{kind}[0]' ")
+    assert HOSTILE[pattern] in said
+    assert "; " in said or "no regular expression" in said, "it says what to do"
+    assert pattern not in said
+
+
 @pytest.mark.parametrize(
     ("pattern", "matches"),
     [

@@ -9,18 +9,22 @@ from __future__ import annotations
 import re
 import re._constants as op  # type: ignore[import-not-found]
 import re._parser as parser  # type: ignore[import-not-found]
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 WIDEST = 4096  # characters that one repeat in a value pattern may take
 NARROW = 16  # a repeat whose length varies by no more than this may be followed by what it can match itself
 Item = tuple[Any, Any]
+WAYS = 4096  # in which a match may go on from one start: each is tried before a text is given up
 REPEATS = (op.MAX_REPEAT, op.MIN_REPEAT, op.POSSESSIVE_REPEAT)
 FORBIDDEN = {
-    op.GROUPREF: "a backreference",
-    op.GROUPREF_EXISTS: "a conditional group",
-    op.ASSERT: "a lookaround",
-    op.ASSERT_NOT: "a lookaround",
+    op.GROUPREF: "a backreference; write what may stand there",
+    op.GROUPREF_EXISTS: "a conditional group; write two patterns",
+    op.ASSERT: "a lookaround; match what stands around too, and put a group around the value",
+    op.ASSERT_NOT: "a lookaround; match what stands around too, and put a group around the value",
+    op.POSSESSIVE_REPEAT: "a possessive repeat, which Python before 3.11.5 matches wrongly; write {1,200}",
+    op.ATOMIC_GROUP: "an atomic group, which Python before 3.11.5 matches wrongly; write (?:…)",
 }
 
 
@@ -41,7 +45,14 @@ def check(pattern: str, *, bounded: bool = True) -> None:
     items = list(tree)
     _sequence(items, bounded, inside=False, fold=bool(flags & re.IGNORECASE))
     if not any(_mandatory(item) for item in items):
-        raise NotLinear("matches the empty text")
+        raise NotLinear("matches the empty text; let it begin with what is always there")
+    if _contested(items, (), bool(flags & re.IGNORECASE)) > 1:
+        raise NotLinear(CONTESTED)
+    ways = _ways(items, (), bool(flags & re.IGNORECASE))
+    if ways > WAYS:
+        raise NotLinear(
+            f"can go on in more than {WAYS} ways from one start; let what may be left out, or what its branches begin with, differ"
+        )
 
 
 def _sequence(items: Sequence[Item], bounded: bool, inside: bool, fold: bool) -> None:
@@ -66,19 +77,62 @@ def _repeat(argument: tuple[int, int, Any], after: Sequence[Item], bounded: bool
     if high is op.MAXREPEAT and bounded:
         raise NotLinear("has a repeat without an upper bound; write {1,200} for +, {0,200} for *")
     if bounded and high > WIDEST:
-        raise NotLinear(f"has a repeat of more than {WIDEST}")
+        raise NotLinear(f"has a repeat of more than {WIDEST}; a value is shorter")
     if inside and low != high:
-        raise NotLinear("has a repeat of varying length inside a repeat")
+        raise NotLinear("has a repeat of varying length inside a repeat; write one character class with one repeat")
     many = high is op.MAXREPEAT or high > 1
     _sequence(list(body), bounded, inside or (many and low != high) or (many and _length_varies(body)), fold)
-    if not bounded or (high is not op.MAXREPEAT and high - low <= NARROW):
-        return  # a name is short: what is not nested stays cheap
-    own = _characters(body, fold)
-    for item in after:
-        if own & _first(item, fold):
-            raise NotLinear("has a wide repeat followed by what the repeat itself matches")
-        if _mandatory(item):
-            break
+    wide = high is op.MAXREPEAT or high - low > NARROW
+    if bounded and wide and _characters(body, fold) & _first_of(after, fold):
+        raise NotLinear(CONTESTED)
+
+
+CONTESTED = (
+    "has a wide repeat followed by what the repeat itself matches; let a character that is not in it stand between"
+)
+
+
+def _contested(items: Sequence[Item], after: Sequence[Item], fold: bool) -> int:
+    """How many wide repeats are followed by what they match themselves: each multiplies the work by the length of the text."""
+    found = 0
+    for at, (kind, argument) in enumerate(items):
+        following = [*items[at + 1 :], *after]
+        if kind is op.SUBPATTERN:
+            found += _contested(list(argument[3]), following, fold)
+        elif kind is op.BRANCH:
+            found += max(_contested(list(branch), following, fold) for branch in argument[1])
+        elif kind in REPEATS:
+            low, high, body = argument
+            wide = high is op.MAXREPEAT or high - low > NARROW
+            found += bool(wide and _characters(body, fold) & _first_of(following, fold))
+            found += _contested(list(body), following, fold)
+    return found
+
+
+def _ways(items: Sequence[Item], after: Sequence[Item], fold: bool) -> int:
+    """In how many ways, at most, ``items`` can match the same text before what comes ``after`` them."""
+    ways = 1
+    for at, (kind, argument) in enumerate(items):
+        following = [*items[at + 1 :], *after]
+        if kind is op.SUBPATTERN:
+            ways *= _ways(list(argument[3]), following, fold)
+        elif kind is op.BRANCH:
+            firsts = Counter(c for branch in argument[1] for c in _first_of([*branch, *following], fold))
+            inside = max(_ways(list(branch), following, fold) for branch in argument[1])
+            ways *= max(firsts.values(), default=1) * inside
+        elif kind in REPEATS and argument[0] != argument[1]:
+            low, high, body = argument
+            if (
+                high is not op.MAXREPEAT
+                and high - low <= NARROW
+                and _characters(body, fold) & _first_of(following, fold)
+            ):
+                ways *= high - low + 1
+            ways *= _ways(list(body), following, fold)
+        elif kind in REPEATS:
+            ways *= min(_ways(list(argument[2]), following, fold), WAYS + 1) ** min(argument[0], WAYS)
+        ways = min(ways, WAYS + 1)
+    return ways
 
 
 def _length_varies(items: Any) -> bool:
