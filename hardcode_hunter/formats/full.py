@@ -1,5 +1,5 @@
 """For people: the line with its value masked, the reason, the value's other places, and what to do. Test values, which fail nothing, get a
-line for each file.
+line for each file; where there is nothing else, they are only counted.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def render(scan: Scan) -> str:
     tests = [f for f in scan.findings if f.verdict is Verdict.TEST_VALUE]
     others = [f for f in scan.findings if f.verdict is not Verdict.TEST_VALUE]
     blocks = "".join(f"{_block(f, _elsewhere(f, twins[f.digest]))}\n" for f in others)
-    noted = "".join(f"{line}\n" for line in _noted(tests)) + "\n" if tests else ""
+    noted = "".join(f"{line}\n" for line in _noted(tests)) + "\n" if tests and others else ""
     return f"{blocks}{noted}{summary(scan)}\n{_hint(others)}"
 
 
