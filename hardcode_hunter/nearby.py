@@ -78,7 +78,9 @@ def holds(data: bytes, at: int, end: int, name: bytes, least: str, texts: bool, 
 _AFTER = re.compile(
     rb"""[\w.$-]{0,64}(?P<q>\\?["'])?(?:[ \t]{0,20}(?:=>|:=|=(?!=)|:(?![:=])))[ \t]{0,8}(?:[&!][\w!./-]{0,60}[ \t]{1,8}){0,2}(?P<v>\\"[^"\\\r\n]{0,400}|"(?:[^"\\\r\n]|\\.){0,400}"?|'(?:[^'\r\n]){0,400}'?|[^\s"',;|<>(){}\[\]&][^\s"';|<>(){}&]{0,400})?"""
 )
-_OPTION = re.compile(rb"""[\w-]{0,40}[ \t]{1,8}["']?(?P<v>[^\s"'`;|<>(){}&-][^\s"'`;|<>(){}&]{0,200})""")
+_OPTION = re.compile(
+    rb"""[\w-]{0,40}(?:[ \t]{1,8}|["']?,\s{0,8}|["']?\s{0,8}\n\s{0,40}-[ \t]{1,4})["']?(?P<v>[^\s"'`;|<>(){}&-][^\s"'`;|<>(){}&]{0,200})"""
+)
 _PAIRED = re.compile(
     rb"""[\w.$ -]{0,64}\\?["']?[ \t]*,?\s{0,80}[^\n]{0,120}?(?:value|default|content)\w{0,10}\\?["']?\s{0,8}[:=]\s{0,8}(?P<v>["'](?:[^"'\r\n]){0,400}|[^\s"']{1,400})""",
     re.I,
@@ -94,6 +96,31 @@ _NEUTRAL = re.compile(
 _VALUES = re.compile(
     rb"""["'](?P<d>[^"'\r\n]{3,400})["'](?!\s*:)|(?P<v>[^\s"'`,;|<>(){}\[\]:=][^\s"'`;|<>(){}\[\]]{1,400}[^\s"'`;|<>(){}\[\]:])(?=[\s,])"""
 )
+
+
+_LOGIN = re.compile(
+    rb"""[\w.-]{0,40}["'\]]{0,2}\s{0,4}[=:]\s{0,4}[(\[{]{1,3}\s{0,8}[bBuU]?["'][^"'\r\n]{0,64}["'],\s{0,8}[bBuU]?["'](?P<v>[^"'\r\n]{3,200})"""
+)
+_GETTER = re.compile(
+    rb"""[\w.-]{0,64}\([^\n]{0,200}\n(?:[^\n]{0,200}\n){0,8}?[ \t]{1,40}return[ \t]+[bBuU]?["'](?P<v>[^"'\r\n]{3,200})"""
+)
+_LAST = re.compile(rb"""[\w.-]{0,64}\([^()\n]{0,200}?[bBuU]?["'](?P<v>[^"'\r\n]{3,200})["']\s{0,8},?\s{0,8}\)""")
+_GIVEN = re.compile(rb"(?i)(?:\w*_)?(?:passw|hashpw|log_?in|sign_?in|authenticate|set_credentials|basic_auth)")
+
+
+def given(data: bytes, at: int, name: bytes) -> bool:
+    """Python: whether a credential could stand near ``at`` of which only the place says so: the second of a pair, the last argument of a
+    login, what a getter returns."""
+    looks = [_LOGIN] if b"pass" not in name.lower() else []
+    if data[at + len(name) : at + len(name) + 1] == b"(" or b"(" in data[at : at + 64]:
+        if data[max(0, at - 80) : at].rpartition(b"\n")[2].lstrip().startswith((b"def ", b"async def ")):
+            looks.append(_GETTER)
+        elif _GIVEN.search(name):
+            looks.append(_LAST)
+    return any(
+        (match := look.match(data, at)) is not None and _plausible(match.group("v"), b"password", "word")
+        for look in looks
+    )
 
 
 def bound(data: bytes, at: int, name: bytes, least: str, kind: str) -> bool:

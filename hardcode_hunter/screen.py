@@ -20,6 +20,7 @@ from hardcode_hunter.nearby import (
     STATEMENT,
     TEXTS,
     bound,
+    given,
     holds,
     is_word,
     live,
@@ -98,6 +99,8 @@ class Screen:
             return WORTH
         for at in offsets:
             token = name_at(data, at)
+            if code and given(data, at, token):
+                return WORTH
             least = self._least(token)
             if least is None or (code and token == b"pass" and STATEMENT.match(data, at + 4)):
                 continue
@@ -117,7 +120,7 @@ class Screen:
             text = token.decode("latin-1").strip(".-")
             parts = {text, *(text[:i] for i, c in enumerate(text) if c == ".")}
             found = {self._asked(part) for part in parts if part} | {
-                self._asked(text[:-1]) if text.endswith("s") else None
+                self._asked(text[:-1]) if text.lower().endswith("s") else None
             }
             least = next((word for word in ("any", "word", "fair", "strong") if word in found), None)
             if len(self._tokens) >= REMEMBERED:
@@ -206,7 +209,8 @@ def _calls(rules: RuleSet) -> dict[bytes, tuple[tuple[bytes, tuple[bytes, ...]],
     for rule in rules.rules:
         for call in rule.calls:
             root, _, last = call.callee.lower().rpartition(".")
-            parameters = {p for role, ps in call.roles.items() for p in ps if role not in PUBLIC_ROLES}
+            public = PUBLIC_ROLES - {"username"} if rule.engine == "oracle" else PUBLIC_ROLES  # user/password@service
+            parameters = {p for role, ps in call.roles.items() for p in ps if role not in public}
             wanted = tuple(sorted({p.partition("[")[0].lower().encode() for p in parameters}))
             found.setdefault(last.encode(), []).append(
                 (b"" if root in ("?", "") else root.partition(".")[0].encode(), wanted)

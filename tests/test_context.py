@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hardcode_hunter import pipeline
+from hardcode_hunter import parts, pipeline, ruleset, screen
 from hardcode_hunter.config import Settings
 from hardcode_hunter.model import Confidence, Finding
 
@@ -63,6 +63,16 @@ MISSED = [
 def test_what_context_tells(name: str, text: str, line: int, confidence: str, tmp_path: Path) -> None:
     found = scanned(tmp_path, name, text + "\n")
     assert [(f.line, f.confidence.label) for f in found] == [(line, confidence)], [(f.rule, f.reason) for f in found]
+
+
+@pytest.mark.parametrize(("name", "text"), [row[1:3] for row in MISSED], ids=[row[0] for row in MISSED])
+def test_a_large_tree_is_not_screened_too_hard(name: str, text: str) -> None:
+    """In a large tree a file is parsed only when a look at it says so: none of these may be turned away."""
+    rules = ruleset.load(())
+    data = f"{text}\n".encode()
+    language = pipeline.language_of(name, data)
+    kind = parts.SCREENED.get(language.name if language else "")
+    assert not kind or screen.of(rules).judge(data, kind).worth
 
 
 OVER_REPORTED = [

@@ -9,9 +9,8 @@ from dataclasses import replace
 
 from hardcode_hunter import filters, shapes
 from hardcode_hunter.detect.match import How, Match, best
-from hardcode_hunter.detect.named import deployed
 from hardcode_hunter.detect.siblings import Sibling, Siblings, engine, public
-from hardcode_hunter.detect.verdict import SEEDED, verdict
+from hardcode_hunter.detect.verdict import INFRASTRUCTURE, SEEDED, verdict
 from hardcode_hunter.model import Candidate, Confidence, Field, Finding, Kind, Position, Shape, Verdict
 from hardcode_hunter.ruleset import PUBLIC_ROLES, Rule, RuleSet
 
@@ -151,7 +150,7 @@ def _confidence(candidate: Candidate, match: Match, decided: Verdict, why: str) 
     """As the match says; a weak word in a test is nobody's password for sure, and neither is what fills a store of users."""
     if why == SEEDED or (
         decided is Verdict.TEST_VALUE
-        and not deployed(candidate)
+        and candidate.language not in INFRASTRUCTURE
         and filters.strength(match.secret.reveal()) is filters.Strength.WEAK
     ):
         return min(match.confidence, Confidence.MEDIUM)
