@@ -35,11 +35,22 @@ def extract(source: Source, hits: Hits) -> Extraction:
     body = syntax.body_of(root)
     if body is not None:
         reader.file(body)
-    if b"#" in source.data or b"//" in source.data or b"/*" in source.data:
+    if _comment_is_hit(source.data, hits):
         reader.embedded.comments(syntax.comments(root))
     if not _utf8(source.data):
         gather.problem(0, "not UTF-8: Terraform refuses the file")
     return gather.extraction()
+
+
+def _comment_is_hit(data: bytes, hits: Hits) -> bool:
+    """Whether a hit can stand in a comment: behind the mark of one on its line, or in one of several lines."""
+    if hits is None or b"/*" in data:
+        return True
+    for at in hits:
+        line = data[data.rfind(b"\n", 0, at) + 1 : at]
+        if b"#" in line or b"//" in line:
+            return True
+    return False
 
 
 def _utf8(data: bytes) -> bool:
@@ -89,11 +100,9 @@ class Reader:
                     self._top(block, words, number)
 
     def _interesting(self, start: int, end: int) -> bool:
-        """Whether the bytes have a hit, or use a name that leads to one. Symbols are unique outside of one attribute, so that
-        nothing has to be counted in what is left out."""
-        if near(start, end, self.gather.hits):
-            return True
-        return any(self.data.find(word, start, end) >= 0 for word in (b"var.", b"local.", b"module."))
+        """Whether the bytes have a hit: without one they hold no argument that a rule names, and nothing that a value could reach. Symbols
+        are unique outside of one attribute, so that nothing has to be counted in what is left out."""
+        return near(start, end, self.gather.hits)
 
     def _top(self, block: Node, words: tuple[str, ...], number: int) -> None:
         kind, *rest = words
