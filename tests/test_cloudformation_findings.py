@@ -41,6 +41,81 @@ FOUND = {
         {"t.yaml": HEAD + DATABASE.format('!If [Old, "tide-and-time",\n        "time-and-tide"]')},
         {("t.yaml", 6, "migrate"), ("t.yaml", 7, "migrate")},
     ),
+    "the default of a look-up": (
+        {
+            "t.yaml": HEAD
+            + "Mappings: {Stages: {prod: {Size: small}}}\n"
+            + DATABASE.format("!FindInMap [Stages, prod, Neutral,\n        {DefaultValue: tide-and-time}]")
+        },
+        {("t.yaml", 8, "migrate")},
+    ),
+    "a literal among the variables of a Fn::Sub": (
+        {"t.yaml": HEAD + DATABASE.format('!Sub\n        - "${A}-${AWS::Region}"\n        - {A: tide-and-time}')},
+        {("t.yaml", 8, "migrate")},
+    ),
+    "a resource of a Fn::ForEach": (
+        {
+            "t.yaml": HEAD
+            + "Resources:\n  Fn::ForEach::Dbs:\n    - N\n    - [a]\n    - Db${N}:\n        Type: AWS::RDS::DBInstance\n"
+            "        Properties:\n          MasterUserPassword: tide-and-time\n"
+        },
+        {("t.yaml", 9, "migrate")},
+    ),
+    "a nested template that was uploaded": (
+        {
+            "t.yaml": resource(
+                "AWS::CloudFormation::Stack",
+                '      TemplateURL: !Sub "https://s3.${AWS::URLSuffix}/bucket-${AWS::Region}/nested/db.yaml"\n'
+                "      Parameters:\n        Neutral: tide-and-time\n",
+            ),
+            "nested/db.yaml": HEAD + NEUTRAL + DATABASE.format("!Ref Neutral"),
+        },
+        {("t.yaml", 8, "migrate")},
+    ),
+    "a serverless application's parameter": (
+        {
+            "t.yaml": resource(
+                "AWS::Serverless::Application",
+                "      Location: ./nested/db.yaml\n      Parameters:\n        Neutral: tide-and-time\n",
+            ),
+            "nested/db.yaml": HEAD + NEUTRAL + DATABASE.format("!Ref Neutral"),
+        },
+        {("t.yaml", 8, "migrate")},
+    ),
+    "a hidden parameter that reaches nothing of note": (
+        {
+            "t.yaml": HEAD
+            + "Parameters:\n  Neutral:\n    Type: String\n    NoEcho: true\n    Default: tide-and-time\n"
+            + "Resources:\n  Q: {Type: AWS::SQS::Queue, Properties: {QueueName: !Ref Neutral}}\n"
+        },
+        {("t.yaml", 6, "migrate")},
+    ),
+    "a parameter that is a password where it ends up": (
+        {
+            "t.yaml": HEAD
+            + "Parameters:\n  Neutral: {Type: String,\n    Default: tide-and-time-1984}\n"
+            + "Resources:\n  F:\n    Type: AWS::Lambda::Function\n    Properties:\n      Environment:\n"
+            "        Variables: {DB_PASSWORD: !Ref Neutral}\n"
+        },
+        {("t.yaml", 4, "migrate")},
+    ),
+    "a parameter that is the password of a URL": (
+        {
+            "t.yaml": HEAD
+            + "Parameters:\n  Neutral: {Type: String,\n    Default: tide-and-time-1984}\n"
+            + "Resources:\n  T:\n    Type: AWS::ECS::TaskDefinition\n    Properties:\n      ContainerDefinitions:\n"
+            '        - Environment: [{Name: STORE, Value: !Sub "mysql://shop:${Neutral}@db/shop"}]\n'
+        },
+        {("t.yaml", 4, "migrate")},
+    ),
+    "a parameter of Systems Manager that is called as its resource": (
+        {
+            "t.yaml": HEAD
+            + "Resources:\n  OrdersDbPassword:\n    Type: AWS::SSM::Parameter\n    Properties:\n      Type: String\n"
+            "      Value: tide-and-time-1984\n"
+        },
+        {("t.yaml", 7, "migrate")},
+    ),
     "a parameter file without one telling word": (
         {
             "t.yaml": HEAD + NEUTRAL + DATABASE.format("!Ref Neutral"),

@@ -26,6 +26,47 @@ FOUND = {
         },
         {("prod.auto.tfvars", 1, "migrate")},
     ),
+    "variable files deep in folders": (
+        {
+            "variables.tf": 'variable "neutral" {}\n',
+            "main.tf": MASTER,
+            "environments/dev/terraform.tfvars": 'neutral = "tide-and-time"\n',
+        },
+        {("environments/dev/terraform.tfvars", 1, "migrate")},
+    ),
+    "a key of a variable that is an object": (
+        {
+            "main.tf": 'variable "keys" {}\nresource "aws_db_instance" "shop" {\n  password = var.keys["neutral"]\n}\n',
+            "prod.auto.tfvars": 'keys = {\n  neutral = "tide-and-time"\n}\n',
+        },
+        {("prod.auto.tfvars", 2, "migrate")},
+    ),
+    "name and value of a build's variable": (
+        {
+            "main.tf": 'resource "aws_codebuild_project" "b" {\n  environment {\n    environment_variable {\n'
+            '      name  = "NPM_TOKEN"\n      value = "tide-and-time-1984"\n    }\n    environment_variable {\n'
+            '      name  = "DB_PASSWORD"\n      value = "tide-and-time-1984"\n      type  = "SECRETS_MANAGER"\n    }\n  }\n}\n'
+        },
+        {("main.tf", 5, "migrate")},
+    ),
+    "a sensitive variable that reaches nothing of note": (
+        {"main.tf": 'variable "neutral" {\n  sensitive = true\n  default   = "tide-and-time"\n}\n'},
+        {("main.tf", 3, "migrate")},
+    ),
+    "a variable that is the password of a URL": (
+        {
+            "main.tf": 'variable "neutral" {\n  default = "tide-and-time-1984"\n}\nresource "aws_ssm_parameter" "u" {\n'
+            '  type  = "String"\n  name  = "/shop/store"\n  value = "mysql://shop:${var.neutral}@db/shop"\n}\n'
+        },
+        {("main.tf", 2, "migrate")},
+    ),
+    "a local that is a password where it ends up": (
+        {
+            "main.tf": 'locals {\n  neutral = "tide-and-time-1984"\n}\nresource "aws_lambda_function" "f" {\n'
+            "  environment {\n    variables = {\n      DB_PASSWORD = local.neutral\n    }\n  }\n}\n"
+        },
+        {("main.tf", 2, "migrate")},
+    ),
     "a local of another file": (
         {"locals.tf": 'locals {\n  neutral = "tide-and-time"\n}\n', "main.tf": MASTER.replace("var.", "local.")},
         {("locals.tf", 2, "migrate")},

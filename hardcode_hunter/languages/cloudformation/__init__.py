@@ -49,7 +49,7 @@ def rewrite(
 
 def passes_on(path: str, data: bytes) -> bool:
     """Parameter files, and templates that call others, give values to parameters."""
-    if b"AWS::CloudFormation::Stack" in data:
+    if b"AWS::CloudFormation::Stack" in data or b"AWS::Serverless::Application" in data:
         return True
     return b"Parameter" in data and is_parameter_file(data)
 

@@ -100,9 +100,9 @@ class Reader:
                     self._top(block, words, number)
 
     def _interesting(self, start: int, end: int) -> bool:
-        """Whether the bytes have a hit: without one they hold no argument that a rule names, and nothing that a value could reach. Symbols
-        are unique outside of one attribute, so that nothing has to be counted in what is left out."""
-        return near(start, end, self.gather.hits)
+        """Whether the bytes have a hit: without one they hold no argument that a rule names, and nothing that a value could reach, but for
+        the password of a URL. Symbols are unique outside of one attribute, so that nothing has to be counted in what is left out."""
+        return near(start, end, self.gather.hits) or self.data.find(b":${", start, end) >= 0
 
     def _top(self, block: Node, words: tuple[str, ...], number: int) -> None:
         kind, *rest = words
