@@ -440,6 +440,14 @@ def test_a_pull_request_can_not_hush_itself(job: Job, repository: Repository, tm
     assert scan_step(job).returncode != 0
 
 
+def test_the_action_judges_everything_where_there_is_no_pull_request(job: Job, repository: Repository) -> None:
+    repository.commit({"old.py": LEAKY})
+    assert scan_step(job, since="auto").returncode == 1, (
+        "a push, or a schedule: an upload without it would close its alert"
+    )
+    assert scan_step(job, since="HEAD").returncode == 0
+
+
 @pytest.mark.parametrize(
     "hostile",
     [
@@ -536,6 +544,7 @@ def test_the_component_judges_a_merge_request(repository: Repository, environmen
     repository.commit({"new.py": LEAKY})
     assert gitlab(repository.root, request, since="auto").returncode == 1
     assert gitlab(repository.root, request, since="nowhere").returncode == 2
+    assert gitlab(repository.root, environment, since="auto").returncode == 1, "no merge request: everything"
 
 
 @pytest.mark.parametrize("hostile", ["$(touch owned)", "`touch owned`", "'; touch owned; '"])

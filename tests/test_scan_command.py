@@ -675,6 +675,16 @@ def test_auto_is_what_the_surroundings_compare_with(
     assert run("scan", "--since", "auto", cwd=repository.root).status == 1
 
 
+def test_auto_ends_where_pre_commit_says(run: Run, repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    base = repository.commit({"a.py": CLEAN})
+    pushed = repository.commit({"b.py": CLEAN})
+    repository.commit({"a.py": LEAKY})
+    monkeypatch.setenv("PRE_COMMIT_FROM_REF", base)
+    monkeypatch.setenv("PRE_COMMIT_TO_REF", pushed)
+    assert run("scan", "--since", "auto", cwd=repository.root).status == 0, "the last commit is not what is pushed"
+    assert run("scan", "--since", base, cwd=repository.root).status == 1
+
+
 def test_auto_is_the_pull_requests_target_on_github(
     run: Run, repository: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -46,7 +46,9 @@ def feed(options: Options, paths: tuple[Path, ...], settings: Settings, root: Pa
 
     within = [_name(root, path) for path in options.paths]
     if options.since is not None:
-        return stack.enter_context(images.since(root, ref(options.since), within, settings.left_out))
+        last = os.environ.get("PRE_COMMIT_TO_REF") if options.since == "auto" else None
+        changes = images.since(root, ref(options.since), within, settings.left_out, head=last or "HEAD")
+        return stack.enter_context(changes)
     return stack.enter_context(images.staged(root, within, settings.left_out))
 
 
