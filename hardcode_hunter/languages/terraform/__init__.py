@@ -29,8 +29,8 @@ def rewrite(
 
 
 def passes_on(path: str, data: bytes) -> bool:
-    """Variable files, locals and the inputs of modules give values to names."""
-    return ".tfvars" in path or b"locals" in data or b"module" in data
+    """Variable files, locals and the inputs of modules give values to names; a URL may take its password from one."""
+    return ".tfvars" in path or b"locals" in data or b"module" in data or b":${" in data
 
 
 def runs_as(source: Source) -> Mapping[str, tuple[str, str]]:
