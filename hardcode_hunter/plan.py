@@ -38,6 +38,7 @@ NEVER_ROTATED = {
     Kind.ENCRYPTION_KEY: "a new encryption key makes stored data unreadable; never rotated automatically",
     Kind.PRIVATE_KEY: "the other side holds the public key; rotate both together, by hand",
 }
+NOT_ROTATED = "no rotation function for it: revoke and renew it where it was issued, then store the new value"
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,14 +298,14 @@ def _rotation(kind: Kind, finding: Finding, keys: set[str], rotations: Mapping[s
         return RotationChoice("none", NEVER_ROTATED[kind])
     rotation = rotations.get(finding.rotation) or _serving(kind, finding.engine, rotations)
     if rotation is None:
-        return RotationChoice(
-            "none", "no rotation function for it: revoke and renew it where it was issued, then store the new value"
+        kept = next(
+            (r.name for r in rotations.values() if r.users == "hosted single" and finding.engine in r.engines), ""
         )
-    missing = [key for key in rotation.required_keys if key not in keys]
+        return RotationChoice("none", f"AWS keeps a function for it: set the name to {kept}" if kept else NOT_ROTATED)
+    missing = ", ".join(key for key in rotation.required_keys if key not in keys)
     if missing:
-        return RotationChoice(
-            "none", f"{rotation.name} needs {', '.join(missing)} in the secret: add them as constants and set the name"
-        )
+        why = f"{rotation.name} needs {missing} in the secret: add them as constants and set the name"
+        return RotationChoice("none", why)
     return RotationChoice(rotation.name, rotation.title)
 
 
