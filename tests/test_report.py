@@ -8,8 +8,11 @@ import hashlib
 import io
 import itertools
 import json
+import os
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -35,7 +38,7 @@ from hardcode_hunter.model import (
 from hardcode_hunter.status import Row
 from tests import browser
 from tests.embedded.shop_credentials import SHOP, shop_credentials
-from tests.gate import Repository, Run, write
+from tests.gate import ROOT, Repository, Run, write
 
 pytest_plugins = ("tests.gate_fixtures",)
 
@@ -271,14 +274,25 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[browser.Page]
         yield opened
 
 
-@pytest.fixture
-def shown(run: Run, shop: Repository, tmp_path: Path, chromium: browser.Page) -> browser.Page:
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Path:
     """The report on the shop, which also has a file that a spreadsheet would take for a formula, and one that would be markup."""
+    root = tmp_path_factory.mktemp("made")
+    shop = Repository(root / "shop")
+    shutil.copytree(SHOP, shop.root, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
     shop.write({"=1+1.py": LEAKY, "b<img src=x>.py": LEAKY.replace("harbour-light-9", "quay-side-8")})
-    run("report", "--html", tmp_path / "page.html", cwd=shop.root)
+    own = {"PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": str(cache), "XDG_STATE_HOME": str(root / "state")}
+    words = [sys.executable, "-P", "-m", "hardcode_hunter", "report", "--html", str(root / "page.html")]
+    subprocess.run(words, cwd=shop.root, env={**os.environ, **own}, capture_output=True, check=True)
+    return root / "page.html"
+
+
+@pytest.fixture
+def shown(made: Path, chromium: browser.Page) -> browser.Page:
+    """That page, just opened."""
     chromium.requests.clear()
     chromium.complaints.clear()
-    chromium.open(tmp_path / "page.html")
+    chromium.open(made)
     return chromium
 
 
