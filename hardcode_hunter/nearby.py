@@ -147,7 +147,7 @@ def bound(data: bytes, at: int, name: bytes, least: str, kind: str) -> bool:
             return True
         if b"alue" in data[start:at]:  # the value may stand before the name
             return True
-    if data[at - 40 : at].rfind(b"-") >= 0:
+    if name[:1] == b"-":
         option = _OPTION.match(data, at)
         if option and _plausible(option.group("v"), name, least):
             return True

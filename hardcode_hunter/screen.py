@@ -120,7 +120,7 @@ class Screen:
             text = token.decode("latin-1").strip(".-")
             parts = {text, *(text[:i] for i, c in enumerate(text) if c == ".")}
             found = {self._asked(part) for part in parts if part} | {
-                self._asked(text[:-1]) if text.lower().endswith("s") else None
+                self._asked(text[:-1], of_many=True) if text.lower().endswith("s") else None
             }
             least = next((word for word in ("any", "word", "fair", "strong") if word in found), None)
             if len(self._tokens) >= REMEMBERED:
@@ -128,13 +128,14 @@ class Screen:
             self._tokens[token] = least
             return least
 
-    def _asked(self, name: str) -> str | None:
+    def _asked(self, name: str, *, of_many: bool = False) -> str | None:
         if self.rules.symbol(name):
             return "any"
         rule = self.rules.name(name)
         if rule is None:
             return None
-        return "word" if filters.password_name(name) or name.lower().endswith("secret") else rule.strength
+        weak = not of_many and name.lower().endswith("secret")
+        return "word" if weak or filters.password_name(name) else rule.strength
 
     def _by_itself(self, data: bytes, found: Mapping[bytes, Sequence[int]]) -> bool:
         for at in found.get(b"://", ()):
