@@ -31,6 +31,7 @@ from tests.generating import (
 from tests.terraform_provider.runner import Run
 from tests.test_generate import _lint
 from tests.test_generate_terraform import GIVEN
+from tests.test_plan import finding, made
 
 pytest_plugins = ("tests.terraform_provider.running",)
 
@@ -110,6 +111,15 @@ def _hosted(name: str, infrastructure: str = "cloudformation") -> Plan:
 def test_every_engine_without_a_function_of_ours_has_one_of_awss() -> None:
     engines = {rotation.engines[0] for rotation in HOSTED.values()}
     assert engines == {"oracle", "sqlserver", "db2", "redshift", "mongodb"} and len(HOSTED) == 10
+
+
+@pytest.mark.parametrize(
+    ("engine", "kept"), [("oracle", "hosted-oracle-single-user"), ("mssql", "hosted-sqlserver-single-user")]
+)
+def test_the_plan_names_the_function_that_aws_keeps(engine: str, kept: str) -> None:
+    found = finding("shop/db.py:3", "connect.password", kind=Kind.DATABASE, engine=engine)
+    (secret,) = made(found).secrets
+    assert secret.rotation.name == "none" and kept in secret.rotation.why
 
 
 @pytest.mark.parametrize("name", HOSTED)
