@@ -96,7 +96,7 @@ class Finding:
     justification: str = ""  # the reason that was given for it
     excerpt: Excerpt | None = None
     within: str = ""  # the place that a person sees, where it is not the line: "cell 3, line 2" of a notebook
-    first_commit: str = ""  # of a scan of the history: the commit that brought it, and the last that wrote the file with it
+    first_commit: str = ""  # of a scan of the history: what brought it, and what wrote the file with it last
     last_commit: str = ""
 
 
