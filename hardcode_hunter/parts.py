@@ -89,7 +89,7 @@ class Inspector:
             claims = language.name if language else ""
         kind = SCREENED.get(claims)
         if kind and not forced:
-            verdict = screen.of(self.rules).judge(data, kind)
+            verdict = screen.of(self.rules, self.least).judge(data, kind)
             uses |= verdict.uses
             if not verdict.worth:
                 return None

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from hardcode_hunter import filters, firstpass
+from hardcode_hunter.model import Confidence
 from hardcode_hunter.nearby import (
     ARGUMENT,
     LITERAL,
@@ -53,9 +54,9 @@ NOTHING = Verdict(False)
 
 
 @lru_cache(maxsize=4)
-def of(rules: RuleSet) -> Screen:
-    """The screen of a rule set, made once."""
-    return Screen(rules)
+def of(rules: RuleSet, least: Confidence = Confidence.LOW) -> Screen:
+    """The screen of a rule set for findings of a certain confidence, made once."""
+    return Screen(rules, least)
 
 
 @dataclass(slots=True)
@@ -63,6 +64,7 @@ class Screen:
     """The screen of one rule set, made once."""
 
     rules: RuleSet
+    least: Confidence = Confidence.LOW
     words: tuple[bytes, ...] = ()
     named: frozenset[bytes] = frozenset()
     calls: Mapping[bytes, tuple[tuple[bytes, tuple[bytes, ...]], ...]] = field(default_factory=dict)
@@ -75,7 +77,7 @@ class Screen:
     def __post_init__(self) -> None:
         self.named = _fewest({*ANY_WORD, *_weaker(self.rules)})
         self.calls = _calls(self.rules)
-        self.values = _values(self.rules)
+        self.values = _values(self.rules, self.least)
         roots = {root for each in self.calls.values() for root, _ in each if root}
         self.words = tuple(sorted({*self.named, *self.calls, *roots, *self.values, b"://", b"bearer", b"basic "}))
 
@@ -132,9 +134,9 @@ class Screen:
         if self.rules.symbol(name):
             return "any"
         rule = self.rules.name(name)
-        if rule is None:
+        if rule is None or rule.confidence < self.least:
             return None
-        weak = not of_many and name.lower().endswith("secret")
+        weak = self.least is Confidence.LOW and not of_many and name.lower().endswith("secret")
         return "word" if weak or filters.password_name(name) else rule.strength
 
     def _by_itself(self, data: bytes, found: Mapping[bytes, Sequence[int]]) -> bool:
@@ -219,10 +221,10 @@ def _calls(rules: RuleSet) -> dict[bytes, tuple[tuple[bytes, tuple[bytes, ...]],
     return {last: tuple(dict.fromkeys(rows)) for last, rows in found.items()}
 
 
-def _values(rules: RuleSet) -> dict[bytes, tuple[bytes, ...]]:
+def _values(rules: RuleSet, least: Confidence) -> dict[bytes, tuple[bytes, ...]]:
     found: dict[bytes, set[str]] = {}
     for rule in rules.asked:
-        for value in rule.values:
+        for value in rule.values if rule.confidence >= least else ():
             for word in value.keywords:
                 found.setdefault(word.encode(), set()).add(value.regex)
     return {word: tuple(p.encode() for p in sorted(each)) for word, each in found.items()}
