@@ -267,8 +267,11 @@ class Expressions:
                 after = node.children[number + 1 : number + 2]
                 password = _OPEN.search("".join(words)) and after and syntax.text(after[0], self.data)[:1] == "@"
                 words.append("\0")
-                keys = (*place.keys, "${}", "password") if password else (*place.keys, "${}")
-                self._parts(child, place._replace(keys=keys))
+                below = place._replace(keys=(*place.keys, "${}"))
+                if password:  # whatever the text is called, this part of it is a password
+                    kind = place.keys[1] if place.keys[0] in ("resource", "data") and len(place.keys) > 2 else ""
+                    below = below._replace(keys=(*below.keys, "password"), resource=place.resource or kind)
+                self._parts(child, below)
         value = "".join(words)
         if value.strip("\0") and not self._looked_into(node, value, place):
             self._add(node.start_byte, node.end_byte, value, place, LiteralType.TEMPLATE)
