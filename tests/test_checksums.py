@@ -11,7 +11,8 @@ from hardcode_hunter import checksums, pipeline
 from hardcode_hunter.checksums import CHECKS
 from hardcode_hunter.cli._rulecheck import findings
 from hardcode_hunter.detect import tokens
-from hardcode_hunter.model import Confidence
+from hardcode_hunter.detect.documented import EXAMPLES, documented
+from hardcode_hunter.model import Confidence, Verdict
 from hardcode_hunter.ruleset import RuleSet, Sample, Value, compile_rules, home
 from hardcode_hunter.ruleset.samples import expand
 
@@ -121,6 +122,38 @@ def test_numbers_in_other_bases() -> None:
     assert checksums.written(61, checksums.BASE62, 3) == "00z"
     assert checksums.written(0, checksums.BASE36, 2) == "00"
     assert checksums.written(36**2 + 35, checksums.BASE36, 2) == "10z"
+
+
+# ---------------------------------------------------------------- examples of documentation
+
+DOCUMENTED = [
+    ("Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVE", "rCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="),
+    ("C2y6yDjf5/R+ob0N8A7Cgv30VRDJIWEHLM+4QDU5DE2nQ9nDuVTqob", "D4b8mGGyPMbIZnqyMsEcaGQy67XIw/Jw=="),
+    ("sk_test_", "4eC39HqLyjWDarjtT1zdp7dc"),
+    ("ghp_", "16C7e42F292c6912E7710c838347Ae178B4a"),
+    ("eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.", "eyJzdWIiOiIxMjM0NTY3ODkwIiwibmFtZSI6IkpvaG4gRG9lIiwiaWF0IjoxNTE2MjM5MDIyfQ.", "SflKxwRJSMeKKF2QT4fwpMeJf36POk6yJV_adQssw5c"),
+    ("110201543:", "AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("parts", DOCUMENTED, ids=lambda parts: parts[0][:12])
+def test_tokens_of_documentation_are_examples(parts: tuple[str, ...], rules: RuleSet) -> None:
+    token = "".join(parts)
+    assert documented(token)
+    assert not documented(token[:-1]) and not documented(token + "a") and not documented(token.swapcase())
+    connection = f"AccountName=harbour;AccountKey={token};EndpointSuffix=core.windows.net"
+    for text in (
+        f'connect("{token}")',
+        f'client = "{token}"',
+        f'connect("{connection if token[-2:] == "==" else token}")',
+    ):
+        for found in findings(Sample("python", text), pipeline.languages()["python"], rules):
+            assert (found.confidence, found.verdict) == (Confidence.LOW, Verdict.TEST_VALUE), text
+
+
+def test_the_list_of_examples_holds_digests() -> None:
+    assert len(EXAMPLES) >= 15
+    assert all(len(each) == 64 and set(each) <= set("0123456789abcdef") for each in EXAMPLES)
 
 
 # ---------------------------------------------------------------- what a wrong one is worth

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from hardcode_hunter import filters
+from hardcode_hunter.detect.documented import documented
 from hardcode_hunter.filters import HOLE
 from hardcode_hunter.model import Confidence
 from hardcode_hunter.ruleset import Rule, Value
@@ -32,7 +33,7 @@ def genuine(pattern: Value, text: str) -> bool:
 def confidence(rule: Rule, pattern: Value, text: str, *, deployed: bool) -> Confidence | None:
     """How sure it is a live token; ``None`` when its provider can't have made it, and the pattern says that such a one counts for nothing."""
     found = min(rule.confidence, _named(pattern.confidence, rule.confidence))
-    if filters.test_value(_TEST_MODE.sub("", text, count=1)):
+    if documented(text) or filters.test_value(_TEST_MODE.sub("", text, count=1)):
         found = min(found, Confidence.MEDIUM if deployed else Confidence.LOW)
     if genuine(pattern, text):
         return found

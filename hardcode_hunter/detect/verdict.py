@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from hardcode_hunter import filters
+from hardcode_hunter.detect.documented import documented
 from hardcode_hunter.detect.match import How, Match
 from hardcode_hunter.detect.named import deployed
 from hardcode_hunter.detect.places import is_test
@@ -54,6 +55,8 @@ def verdict(candidate: Candidate, match: Match) -> tuple[Verdict, str]:
         return Verdict.TEST_VALUE, "of a service that lives as long as a test run"
     if match.how is not How.SINK and not deployed(candidate) and filters.test_value(match.secret.reveal()):
         return Verdict.TEST_VALUE, "made of test words"
+    if not deployed(candidate) and documented(match.secret.reveal()):
+        return Verdict.TEST_VALUE, "an example of its provider's documentation"
     why = _stays(candidate, match)
     return (Verdict.REPORT, why) if why else (Verdict.MIGRATE, "")
 
