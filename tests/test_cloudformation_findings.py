@@ -235,6 +235,13 @@ FOUND = {
 }
 
 CLEAN = {
+    "a parameter that names a secret": "Parameters:\n  Neutral: {Type: String, Default: tide-and-time-1984}\n"
+    + DATABASE.format("!Sub '{{resolve:secretsmanager:${Neutral}:SecretString:password}}'"),
+    "a parameter that names a secret, in parts": "Parameters:\n  Neutral: {Type: String, Default: tide-and-time-1984}\n"
+    + DATABASE.format('!Join ["", ["{{resolve:secretsmanager:", !Ref Neutral, ":SecretString:password}}"]]'),
+    "a dynamic reference in parts": DATABASE.format(
+        '!Join [":", ["{{resolve:secretsmanager", "shop/db", "SecretString", "password}}"]]'
+    ),
     "dynamic references": DATABASE.format("'{{resolve:secretsmanager:prod/shop/db:SecretString:password}}'"),
     "a reference to a secret": DATABASE.format("!Sub '{{resolve:secretsmanager:${Secret}:SecretString:password}}'"),
     "an attribute": DATABASE.format("!GetAtt Maker.Password"),

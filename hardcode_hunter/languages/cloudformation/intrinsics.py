@@ -139,13 +139,15 @@ def _sub(template: Template, call: Call, place: Place) -> None:
     if not isinstance(text, Scalar):
         return
     bound = frozenset(k.value for k, _ in variables.pairs if isinstance(k, Scalar)) if variables else frozenset()
-    for name in sub_names(text.value):
+    for name in sub_names(RESOLVED.sub("", text.value)):
         if name not in bound and name in template.parameters:
             said = within_url(place) if re.search(_LOGIN % re.escape(name), text.value) else place
             template.refer(said, f"{template.path}#Parameters/{name}", text.start, text.end)
     template.scalar(replace_value(text, sub_text(text.value)), place)
 
 
+RESOLVED = re.compile(r"\{\{resolve:.*?\}\}", re.S)
+"""A dynamic reference: what is filled in there names a secret, and is none."""
 _OPEN = re.compile(r"://[^\s/@]*:\Z")
 _LOGIN = r"://[^\s/@]*:\$\{\s*%s\s*\}@"
 
@@ -190,12 +192,16 @@ def _join(template: Template, call: Call, place: Place) -> None:
         if literal and not place.script:
             words.append(part.value if isinstance(part, Scalar) else "")
         else:
+            said_so_far = "".join(words)
+            if said_so_far.rfind("{{resolve:") > said_so_far.rfind("}}"):
+                words.append("\0")  # it names a secret, or a field of one
+                continue
             after = parts.items[number + 1] if number + 1 < len(parts.items) else None
             password = _OPEN.search(delimiter.value.join([*words, ""])) and _value(after).startswith("@")
             said = within_url(below) if password else below
             template.value(part, said._replace(keys=(*below.keys, str(number))))
             words.append("\0")
-    text = delimiter.value.join(words)
+    text = RESOLVED.sub("\0", delimiter.value.join(words))
     if text.strip("\0" + delimiter.value) and not place.script:
         kind = LiteralType.TEMPLATE if "\0" in text else LiteralType.STR
         template.add(call.node.outer, call.node.end, text, place, kind, note="Fn::Join")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from hardcode_hunter.languages.cloudformation.hurdles import Spot
-from hardcode_hunter.languages.cloudformation.intrinsics import Call, call_of, sub_names
+from hardcode_hunter.languages.cloudformation.intrinsics import RESOLVED, Call, call_of, sub_names
 from hardcode_hunter.languages.cloudformation.stacks import resources
 from hardcode_hunter.languages.nodes import Alias, Mapping, Node, Scalar, Sequence
 
@@ -120,7 +120,8 @@ def _call(call: Call, spot: Spot, parameter: str, found: list[Use], blocked: str
         bound = call.arguments()[1] if len(call.arguments()) > 1 else None
         shadowed = isinstance(bound, Mapping) and bound.get(parameter) is not None
         if isinstance(text, Scalar) and not shadowed and parameter in sub_names(text.value):
-            found.append(Use(below, call.node, text, blocked))
+            named = any(parameter in sub_names(m.group()) for m in RESOLVED.finditer(text.value))
+            found.append(Use(below, call.node, text, blocked or ("a dynamic reference" if named else "")))
         if bound is not None:
             _walk_values(bound, below, parameter, found, inner)
         return
