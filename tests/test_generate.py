@@ -248,7 +248,7 @@ def test_only_what_was_let_through_rotates() -> None:
 def test_a_rule_refuses_rotation_without_its_code() -> None:
     template = parsed(texts(plan(database()))[TEMPLATE])
     deployed = Deployed(template, parameters_for(template))
-    (rule,) = template["Rules"].values()
+    rule = template["Rules"]["RotationNeedsCode"]
     assert deployed.resolve(rule["RuleCondition"]) is False
     assert [deployed.resolve(a["Assert"]) for a in rule["Assertions"]] == [False, False]
     ready = Deployed(

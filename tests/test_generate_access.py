@@ -90,6 +90,7 @@ def _terraform(run: Run) -> World:
         "consumer_roles_orders_db": ["orders"],
         "enable_rotation": True,
         "rotation_subnet_ids": ["subnet-1"],
+        "rotation_security_group_ids": ["sg-1"],
     }
     state = run.applied(texts(_plan("terraform")), variables)
     ids = {"orders-db": "orders_db", "mail-token": "mail_token", "feature-key": "feature_key"}

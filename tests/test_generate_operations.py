@@ -46,7 +46,7 @@ SITUATIONS: list[tuple[dict[str, str], list[int]]] = [
     ({"CreateAlarmTopic": "true"}, [1, 1, 0, 1, 1]),
     ({"RotationAlarmTopicArn": TOPIC}, [0, 0, 0, 1, 1]),
     ({"RotationAlarmTopicArn": TOPIC, "CreateAlarmTopic": "true"}, [0, 0, 0, 1, 1]),
-    ({"EndpointVpcId": "vpc-1", "RotationSubnetIds": "subnet-1"}, [0, 0, 1, 0, 0]),
+    ({"EndpointVpcId": "vpc-1", "RotationSubnetIds": "subnet-1", "RotationSecurityGroupIds": "sg-1"}, [0, 0, 1, 0, 0]),
 ]
 
 
@@ -70,7 +70,7 @@ def test_topic_and_endpoint_are_made_when_asked_for_and_adopted_when_given(
 
 @pytest.mark.parametrize(("given", "counts"), SITUATIONS)
 def test_terraform_makes_the_same(terraform_run: Run, given: dict[str, str], counts: list[int]) -> None:
-    words = {"true": True, "subnet-1": ["subnet-1"]}
+    words = {"true": True, "subnet-1": ["subnet-1"], "sg-1": ["sg-1"]}
     variables = {re.sub(r"(?<=[a-z])(?=[A-Z])", "_", k).lower(): words.get(v, v) for k, v in given.items()}
     state = terraform_run.applied(
         texts(plan(infrastructure="terraform")), {**GIVEN, **variables, "enable_rotation": True}
@@ -151,6 +151,7 @@ def test_what_can_have_tags_has_the_environments(terraform_run: Run) -> None:
         "create_alarm_topic": True,
         "endpoint_vpc_id": "vpc-1",
         "rotation_subnet_ids": ["s"],
+        "rotation_security_group_ids": ["g"],
     }
     state = terraform_run.applied(texts(replace(of, infrastructure="terraform")), {**GIVEN, **variables})
     tagged = {address: values["tags"] for address, values in state.items() if "tags" in values}

@@ -227,6 +227,12 @@ def test_what_only_a_person_knows_is_required(terraform_run: Run, missing: str) 
         assert outcome.code != 0 and missing in outcome.out, outcome.out
 
 
+def test_a_network_without_security_groups_is_refused(terraform_run: Run) -> None:
+    folder = terraform_run.folder(_files(plan()))
+    outcome = terraform_run.apply(folder, {**GIVEN, "rotation_subnet_ids": ["subnet-1"]})
+    assert outcome.code != 0 and "needs rotation_security_group_ids" in outcome.out, outcome.out
+
+
 @pytest.mark.parametrize("wrong", ["arn:aws:s3:::bucket", ""])
 @pytest.mark.parametrize("name", ["existing_secret_arn_orders_db", "existing_key_arn_orders_db"])
 def test_an_arn_that_is_none_is_refused(terraform_run: Run, name: str, wrong: str) -> None:

@@ -97,6 +97,8 @@ class _Writer(Expressions):
             one = f"{name} == null || can(regex({pattern}, {name}))"
             condition = f"length({name}) > 0 && {each}" if variable.type.startswith("list") else one
             check = {"condition": Raw(condition), "error_message": variable.message}
+        elif variable.condition:
+            check = {"condition": Raw(variable.condition), "error_message": variable.message}
         return {"name": variable.name, "body": body, "check": check}
 
     def _locals(self) -> Mapping[str, object]:

@@ -18,7 +18,8 @@ _ROLE_NAME = r"^[\w+=,.@-]{1,64}$"
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """An input variable; without a ``default`` it is required. ``check`` is a regular expression for it or for each member."""
+    """An input variable; without a ``default`` it is required. ``check`` is a regular expression for it or for each member,
+    ``condition`` an expression of ours that has to hold instead."""
 
     name: str
     description: str
@@ -27,6 +28,7 @@ class Variable:
     required: bool = False
     check: str = ""
     message: str = ""
+    condition: str = ""
 
 
 def variables(stack: Stack) -> tuple[Variable, ...]:
@@ -142,7 +144,9 @@ def _rotation_variables(stack: Stack) -> Iterable[Variable]:
         "rotation_subnet_ids", "Subnets for the rotation functions, when the database is in a VPC.", "list(string)", []
     )
     groups = "Security groups for the rotation functions: out to the database and to port 443."
-    yield Variable("rotation_security_group_ids", groups, "list(string)", [])
+    needed = "length(var.rotation_subnet_ids) == 0 || length(var.rotation_security_group_ids) > 0"
+    missing = "A function in a network needs rotation_security_group_ids beside rotation_subnet_ids."
+    yield Variable("rotation_security_group_ids", groups, "list(string)", [], condition=needed, message=missing)
     topic = "Topic that hears of failed rotations; it must let cloudwatch and events.amazonaws.com publish."
     yield Variable("rotation_alarm_topic_arn", topic)
     made = "Whether to make that topic here; not when rotation_alarm_topic_arn is given."
