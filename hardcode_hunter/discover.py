@@ -223,10 +223,12 @@ def _below(root: Path, folder: Path, gitignore: bool) -> list[str]:
             f"{folder}: a bare git repository holds no files that could be scanned; clone it, and scan that"
         )
     found: list[str] = []
+    top, base = os.fspath(folder), relative(root, folder / "x")[:-1]
     for here, folders, names in os.walk(folder):
         links = [d for d in folders if os.path.islink(os.path.join(here, d))]
         folders[:] = sorted(d for d in folders if d not in EXCLUDED_DIRECTORIES and d not in links)
-        above = relative(root, Path(here, "x"))[:-1]
+        below = here[len(top) :].strip(os.sep).replace(os.sep, "/")
+        above = f"{base}{below}/" if below else base
         found += [above + name for name in (*names, *links)]
     return found
 

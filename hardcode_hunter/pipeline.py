@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,15 +71,26 @@ def language_of(path: str, data: bytes, known: Iterable[Language] | None = None)
 
         language: Language = load_one("languages", sole, Language)
         return language
-    claims = [lang for lang in (known or languages().values()) if _claims(lang, name.lower(), name)]
-    claims.sort(key=lambda lang: (-lang.priority, lang.name))
+    claims = _claiming(name) if known is None else _claims(name, known)
     return next((lang for lang in claims if lang.recognises is None or lang.recognises(path, data)), None)
 
 
-def _claims(language: Language, lower: str, name: str) -> bool:
-    if name in language.filenames or lower.endswith(language.suffixes):
-        return True
-    return any(fnmatchcase(lower, pattern) for pattern in language.patterns)
+@lru_cache(maxsize=8192)
+def _claiming(name: str) -> tuple[Language, ...]:
+    return _claims(name, languages().values())
+
+
+def _claims(name: str, known: Iterable[Language]) -> tuple[Language, ...]:
+    """The languages that claim a file of that name, the first choice first."""
+    lower = name.lower()
+    found = [
+        lang
+        for lang in known
+        if name in lang.filenames
+        or lower.endswith(lang.suffixes)
+        or any(fnmatchcase(lower, pattern) for pattern in lang.patterns)
+    ]
+    return tuple(sorted(found, key=lambda lang: (-lang.priority, lang.name)))
 
 
 def passes_on(path: str, data: bytes) -> bool:
