@@ -38,9 +38,9 @@ def commands(names: Sequence[str]) -> dict[str, list[str]]:
     ours = [sys.executable, "-m", "hardcode_hunter", "scan"]
     found = {
         "python, nothing": [sys.executable, "-c", "pass"],
-        "hardcode-hunter, 1 clean file": [*ours, "--force-exclude", names[0]],
-        "hardcode-hunter, 1 file of words": [*ours, "--force-exclude", "words.py"],
-        "hardcode-hunter, 20 files": [*ours, "--force-exclude", *names],
+        "hardcode-hunter, 1 clean file": [*ours, "--hook", names[0]],
+        "hardcode-hunter, 1 file of words": [*ours, "--hook", "words.py"],
+        "hardcode-hunter, 20 files": [*ours, "--hook", *names],
         "hardcode-hunter --staged, 21 files": [*ours, "--staged"],
     }
     if hook := shutil.which("detect-secrets-hook"):
