@@ -6,6 +6,8 @@ What looks the same but need not be is a question for a person, never a guess.
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -218,3 +220,12 @@ def _split_by_environment(groups: list[Group]) -> list[Group]:
         for name, members in by_name.items():
             result.append(Group(members, name, list(whole.questions)))
     return result
+
+
+def slug(text: str) -> str:
+    """Lower-case letters, digits and single hyphens, up to 64. Never empty, and never ending in a hyphen and six characters, which Secrets
+    Manager's look-up by partial ARN would take for its own suffix (AWS: "Secrets Manager: CreateSecret", parameter Name)."""
+    plain = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "app"
+    if len(plain) > 64:
+        plain = f"{plain[:55].rstrip('-')}-{hashlib.sha256(plain.encode()).hexdigest()[:8]}"
+    return f"{plain}-1" if re.search(r"-[a-z0-9]{6}$", plain) else plain

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from hardcode_hunter import consumers
 from hardcode_hunter.binding import replacement, seals
 from hardcode_hunter.environments import neutral, words
-from hardcode_hunter.grouping import Group, group, stem
+from hardcode_hunter.grouping import Group, group, slug, stem
 from hardcode_hunter.model import (
     Environment,
     Field,
@@ -316,13 +315,6 @@ def _serving(kind: Kind, engine: str, rotations: Mapping[str, Rotation]) -> Rota
 
 
 # ---------------------------------------------------------------- names
-
-
-def slug(text: str) -> str:
-    """Lower-case letters, digits and single hyphens. Never empty, and never ending in a hyphen and six characters, which Secrets
-    Manager's look-up by partial ARN would take for its own suffix (AWS: "Secrets Manager: CreateSecret", parameter Name)."""
-    plain = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "app"
-    return f"{plain}-1" if re.search(r"-[a-z0-9]{6}$", plain) else plain
 
 
 def _name(

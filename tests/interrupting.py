@@ -1,6 +1,5 @@
-"""The real ``apply`` and ``undo``, with values on their way to a store, killed anywhere: ``python -m tests.interrupting [NUMBER]``.
-
-Killed at NUMBER random moments, or, without one, before each call that changes a file, connects or sends, in turn. After each kill every
+"""The real ``apply`` and ``undo``, with values on their way to a store, killed anywhere: ``python -m tests.interrupting calls [STRIDE]``
+kills it before each call (or each STRIDEth) that changes a file, connects or sends, ``… random NUMBER`` at moments that nobody chose. After each kill every
 file is old or new, no value has left the code that the store doesn't have, and another ``apply`` completes the migration, from which ``undo``
 leads back byte for byte; neither leaves a temporary file. The test suite runs a sample.
 """
@@ -232,20 +231,24 @@ def load_once() -> None:
     boto3.session.Session(region_name="eu-central-1").client("secretsmanager")
 
 
-def main(count: int) -> None:
+def main(kind: str, number: int) -> None:
     load_once()
     with tempfile.TemporaryDirectory() as otherwise, embedded_aws() as aws, shop(aws, Path(otherwise)) as made:
-        for verb in ("apply", "undo") if count <= 0 else ():
-            total = steps_of(made, verb)
-            reached = sum(killed_before(made, verb, step) for step in range(1, total + 1))
-            print(f"{verb}: killed before each of {reached} calls of {total}, converged", flush=True)
-        chance = random.Random(2019)
-        hit = 0
-        for number in range(count):
-            verb = "undo" if number % 5 == 4 else "apply"
-            hit += killed_after(made, verb, chance.uniform(0, longest(made, verb)))
-        if count:
-            print(f"{count} random kills, {hit} of them while it ran, all converged", flush=True)
+        if kind == "random":
+            chance, hit = random.Random(), 0
+            for count in range(1, number + 1):
+                verb = "undo" if count % 5 == 0 else "apply"
+                hit += killed_after(made, verb, chance.uniform(0, longest(made, verb)))
+                if count % 10 == 0:
+                    print(f"{count} random kills, {hit} of them while it ran: all converged", flush=True)
+            return
+        for verb in ("apply", "undo"):
+            total, reached = steps_of(made, verb), 0
+            for step in range(1, total + 1, number):
+                reached += killed_before(made, verb, step)
+                if reached % 10 == 0:
+                    print(f"{verb}: killed before call {step} of {total}, the {reached}th: all converged", flush=True)
+            print(f"{verb}: killed before {reached} calls of {total}: all converged", flush=True)
 
 
 _KNOWN: dict[str, float] = {}
@@ -258,4 +261,4 @@ def longest(made: Shop, verb: str) -> float:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 0)
+    main(sys.argv[1] if len(sys.argv) > 1 else "calls", int(sys.argv[2]) if len(sys.argv) > 2 else 1)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hardcode_hunter import binding, environments, planfile
+from hardcode_hunter import binding, environments, grouping, planfile
 from hardcode_hunter import plan as planning
 from hardcode_hunter.errors import StaleError, UsageError
 from hardcode_hunter.model import (
@@ -324,10 +324,12 @@ def test_secrets_whose_code_was_rewritten_stay_in_the_plan() -> None:
 
 
 def test_names_are_stable_unique_and_no_partial_arn() -> None:
-    assert planning.slug("Stripe secret") == "stripe-secret-1", (
+    assert grouping.slug("Stripe secret") == "stripe-secret-1", (
         "a hyphen and six characters look like a suffix to Secrets Manager"
     )
-    assert planning.slug("ü!") == "app"
+    assert grouping.slug("ü!") == "app"
+    long = [grouping.slug(f"{'k' * 3000}{n}") for n in range(2)]
+    assert len(set(long)) == 2 and all(len(one) <= 64 for one in long)
     plan = made(*(finding(f"p{i}/a.py:1", "call.login(password)", f"d{i}", name="password") for i in range(3)))
     assert len({s.id for s in plan.secrets}) == 3
 
