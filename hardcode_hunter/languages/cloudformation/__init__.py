@@ -15,18 +15,28 @@ _PARAMETERS = re.compile(
     rb"""\A(?:\xef\xbb\xbf)?\s*(?:\[\s*\{\s*"Parameter(?:Key|Value)"\s*:|\{\s*"(?:Parameters|Tags|StackPolicy)"\s*:\s*[{\[])"""
 )
 _PARAMETERS_YAML = re.compile(rb"""^[ \t]*-[ \t]+["']?ParameterKey["']?[ \t]*:""", re.M)
+_WORDS = (
+    b"AWSTemplateFormatVersion",
+    b"AWS::Serverless-2016-10-31",
+    b"Resources",
+    b"Parameter",
+    b'"Tags"',
+    b'"StackPolicy"',
+)
 
 
 def recognises(path: str, data: bytes) -> bool:
     """Whether a YAML or JSON file is a template or a parameter file: decided by its content."""
     if path.endswith(".tf.json"):
         return False
+    if not any(word in data for word in _WORDS):
+        return False  # most files: looking for a word is many times faster than for a pattern
     return bool(_TEMPLATE.search(data) or (_RESOURCES.search(data) and _TYPE.search(data)) or is_parameter_file(data))
 
 
 def is_parameter_file(data: bytes) -> bool:
     """``[{"ParameterKey": …, "ParameterValue": …}]``, or the configuration file of a pipeline: ``{"Parameters": {…}}``."""
-    if _PARAMETERS_YAML.search(data):
+    if b"ParameterKey" in data and _PARAMETERS_YAML.search(data):
         return not _RESOURCES.search(data)
     return bool(_PARAMETERS.match(data)) and not _RESOURCES.search(data)
 
