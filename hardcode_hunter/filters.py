@@ -13,7 +13,16 @@ from collections import Counter
 from functools import lru_cache
 from itertools import pairwise
 
-from hardcode_hunter.vocabulary import ANY_HOST, ANY_USER, CREDENTIAL_WORDS, FILLING, NULLISH, STOP_WORDS, TEST_WORDS
+from hardcode_hunter.vocabulary import (
+    ANY_HOST,
+    ANY_USER,
+    CREDENTIAL_WORDS,
+    FILLING,
+    NOTHING,
+    NULLISH,
+    STOP_WORDS,
+    TEST_WORDS,
+)
 
 HOLE = "\x00"  # an interpolated part in the value of a template literal
 LONGEST_NAME = 128
@@ -70,7 +79,7 @@ def public_name(plain: str) -> bool:
 
 _MASK = re.compile(r"[xX*.\-_#?•·…=~: ]+|\w{1,6}\*{2,40}\w{0,4}")
 _REFERENCE = re.compile(
-    r"""\$\{[^}]{0,200}\} | \$\([^)]{0,200}\) | ^\$[A-Za-z_]\w*$ | \{\{.{0,200}?\}\} | \{%.{0,200}?%\} | <%.{0,200}?%> | \#\{[^}]{0,200}\} | %\([\w.]+\)[sdr] | ^%\w+%$ | \$\[\[.{0,200}?\]\] | @@\w+@@
+    r"""\$\{[^}]{0,200}\} | \$\([^)]{0,200}\) | ^\$\$?[A-Za-z_]\w*$ | \{\{.{0,200}?\}\} | \{%.{0,200}?%\} | <%.{0,200}?%> | \#\{[^}]{0,200}\} | %\([\w.]+\)[sdr] | ^%\w+%$ | \$\[\[.{0,200}?\]\] | @@\w+@@
       | ^!(?:Ref|Sub|GetAtt|ImportValue|vault|env|secret|reference)\b | ^(?:arn:aws|op://|vault:|vault://|secret://|secrets://|ssm:|ssm://|keyvault:|akv://|gcp-?sm://|sops:|projects/[^/]+/secrets/)
       | ^(?:secretsmanager|aws-?secretsmanager|awssm)[:/] | ^ENC\[ | ^\$ANSIBLE_VAULT | ^@Microsoft\.KeyVault\( | ^\{cipher\} | ^env[:.]\w | ^(?:var|local|module|data)\.\w[\w.\[\]"]*$""",
     re.X | re.S,
@@ -169,20 +178,7 @@ def sequential(value: str) -> bool:
 
 def said_nothing(value: str) -> bool:
     """A word by which people say that there is no value: ``none``, ``null``, ``n/a``."""
-    return value.strip().lower() in (
-        "none",
-        "null",
-        "nil",
-        "undefined",
-        "unset",
-        "n/a",
-        "na",
-        "false",
-        "true",
-        "empty",
-        "anonymous",
-        "anonymous@",
-    )
+    return value.strip().lower() in NOTHING
 
 
 def metasyntactic(value: str) -> bool:
@@ -219,6 +215,7 @@ def identifier(value: str) -> bool:
     if (
         _DOTTED.fullmatch(value)
         or _VERSIONED.fullmatch(value)
+        or (value.count(".") > 2 and not any(c.isdigit() for c in value))
         or (_SNAKE.fullmatch(value) and sum(c.isdigit() for c in value) <= len(value) / 4)
     ):
         return True
@@ -230,10 +227,13 @@ _MODULE = re.compile(
 )
 
 
+_ROUTE = re.compile(r"[a-z_]{2,}(?:/[a-z_]{2,})+")
+
+
 def code_name(value: str) -> bool:
     """What code calls something, and nobody a password: ``auth.backends.Password``, ``settings.change_security``,
-    ``customer_set_password_template``."""
-    if _MODULE.fullmatch(value):
+    ``customer_set_password_template``, ``routes/main``."""
+    if _MODULE.fullmatch(value) or _ROUTE.fullmatch(value):
         return True
     parts = value.split("_")
     return (

@@ -214,7 +214,7 @@ def _calls(rules: RuleSet) -> dict[bytes, tuple[tuple[bytes, tuple[bytes, ...]],
             root, _, last = call.callee.lower().rpartition(".")
             public = PUBLIC_ROLES - {"username"} if rule.engine == "oracle" else PUBLIC_ROLES  # user/password@service
             parameters = {p for role, ps in call.roles.items() for p in ps if role not in public}
-            wanted = tuple(sorted({p.partition("[")[0].lower().encode() for p in parameters}))
+            wanted = tuple(sorted({p.partition("[")[0].partition(".")[0].lower().encode() for p in parameters}))
             found.setdefault(last.encode(), []).append(
                 (b"" if root in ("?", "") else root.partition(".")[0].encode(), wanted)
             )

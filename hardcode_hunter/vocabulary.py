@@ -29,6 +29,12 @@ NULLISH = frozenset([
 ])  # fmt: skip
 """Words of code: none, types, algorithms, schemes."""
 
+NOTHING = frozenset([
+    "none", "null", "nil", "undefined", "unset", "n/a", "na", "false", "true", "empty", "anonymous", "anonymous@",
+    "x-oauth-basic", "x-oauth-token", "x-access-token", "x-token-auth",
+])  # fmt: skip
+"""By which people say that there is no value; the last ones stand where a token has taken the place of user and password."""
+
 CREDENTIAL_WORDS = frozenset([
     "password", "passwords", "passwd", "passphrase", "pwd", "pass", "passcode", "secret", "secrets", "token",
     "tokens", "key", "keys", "apikey", "auth", "authorization", "authentication", "credential", "credentials",

@@ -95,6 +95,10 @@ OVER_REPORTED = [
     ("the start of a longer key", "conf.py", 'import hmac\ndef sign(key, text): return hmac.new(("AWS4" + key).encode(), text)'),
     ("a switch", "compose.yaml", 'services:\n  db:\n    environment:\n      - MYSQL_RANDOM_ROOT_PASSWORD="yes"'),
     ("a test's own account", "tests/test_a.py", 'user.set_password("psst")\nassert user.check_password("newpass123")'),
+    ("a variable of compose", "compose.yaml", "services:\n  a:\n    command: server --requirepass $$REDIS_PASSWORD"),
+    ("a route", "unit.json", '{"listeners": {"*:80": {"pass": "routes/main"}}}'),
+    ("a token in the user's place", "conf.py", 'import requests\nrequests.get(url, auth=(token, "x-oauth-basic"))'),
+    ("a dotted name", "conf.py", 'key = "pontoon.contributors.views.(AND:).None"'),
     ("anybody", "conf.py", 'password = "doe"'),
 ]  # fmt: skip
 

@@ -219,6 +219,8 @@ def _whole(candidate: Candidate, value: str, rule: Rule, role: str, words: str) 
         confidence = Confidence.LOW
     elif filters.metasyntactic(value) and not deployed(candidate):
         confidence = Confidence.LOW
+    elif not words and filters.test_value(value) and not deployed(candidate):
+        confidence = Confidence.MEDIUM  # its name alone says that it is in force
     if filters.placeholder(value):
         confidence = min(confidence, Confidence.MEDIUM)
         words = _join(words, "looks like a placeholder, but is in force here")
