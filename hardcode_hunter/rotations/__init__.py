@@ -1,10 +1,9 @@
 """The rotation Lambdas that ``generate`` emits verbatim: real Python, typed and tested, without holes to be filled.
 
 A module here describes rotations as constants (:class:`~hardcode_hunter.plugins.Rotation`). Each has a directory beside
-it that is the deployment package but for its requirements: the files that lie side by side in the function, complete in
-themselves, and ``requirements.txt``, pinned by hash. The directories are no packages: nothing of this product imports
-them, so boto3 and the drivers are needed in the function alone. What several functions do alike lies in ``parts``, whose files
-are emitted beside the function's own.
+it with the function's own files and ``requirements.txt``, pinned by hash. What several functions do alike lies in ``parts``, whose
+files are emitted beside the function's own: in the package all of them lie side by side. The directories are no packages: nothing of
+this product imports them, so boto3 and the drivers are needed in the function alone.
 """
 
 from __future__ import annotations
