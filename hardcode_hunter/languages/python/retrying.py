@@ -16,6 +16,7 @@ from hardcode_hunter.languages.python.bindings import Names
 from hardcode_hunter.languages.python.clients import Client
 from hardcode_hunter.languages.python.imports import dotted
 from hardcode_hunter.languages.python.operations import Import, NodeChange, Splice, Touch
+from hardcode_hunter.languages.python.shapes_code import requoted
 from hardcode_hunter.languages.python.tree import Place, Tree
 from hardcode_hunter.model import Replacement, Span
 from hardcode_hunter.plugins import Retriever
@@ -89,7 +90,9 @@ def plan(
     name, needed = names.bind(module, function, offset, place.in_function)
     imports += [needed] if needed else []
     refused = errors[0] if len(errors) == 1 else f"({', '.join(errors)})"
-    return _around(tree, call, secret, f"{name}({quoted(secret)}, {refused}, lambda: ", tuple(imports))
+    mark = next((c for c in tree.code(place.node) if c in "'\""), '"')  # the quotes that the literal has
+    head = requoted(f"{name}({quoted(secret)}, {refused}, lambda: ", mark)
+    return _around(tree, call, secret, head, tuple(imports))
 
 
 def _around(tree: Tree, call: cst.Call, secret: str, head: str, imports: tuple[Import, ...]) -> Retry:
