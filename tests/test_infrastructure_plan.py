@@ -88,3 +88,34 @@ def test_the_same_in_terraform(tmp_path: Path) -> None:
 def test_a_resources_property_is_read_by_whoever_deploys(tmp_path: Path) -> None:
     consumer = _consumer(planned(tmp_path, {"main.tf": DATABASE}))
     assert consumer.role == "deployer"
+
+
+HANDLER = 'import psycopg2\n\n\ndef handler(event, context):\n    return psycopg2.connect(host="db", user="shop", password="tide-and-time")\n'
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"rds.tf": DATABASE, "handler.py": HANDLER},
+        {
+            "variables.tf": 'variable "phrase" {\n  default = "tide-and-time"\n}\n',
+            "rds.tf": DATABASE.replace('"tide-and-time"', "var.phrase"),
+            "engine.py": 'from sqlalchemy import create_engine\n\nENGINE = create_engine("mysql://shop:tide-and-time@db/shop")\n',
+        },
+        {
+            "t.yaml": 'AWSTemplateFormatVersion: "2010-09-09"\nParameters:\n  Phrase: {Type: String, NoEcho: true, Default: tide-and-time}\n'
+            "Resources:\n  Db: {Type: AWS::RDS::DBInstance, Properties: {MasterUsername: shop, MasterUserPassword: !Ref Phrase}}\n",
+            "settings.py": 'DB_PASSWORD = "tide-and-time"\n',
+        },
+        {
+            "rds.tf.json": '{"resource": {"aws_db_instance": {"shop": {"password": "tide-and-time"}}}}',
+            "handler.py": HANDLER,
+        },
+    ],
+    ids=["rds.tf and handler.py", "a variable and a URL", "a parameter and a setting", "rds.tf.json and handler.py"],
+)
+def test_a_value_and_its_use_in_python_are_one_secret(files: dict[str, str], tmp_path: Path) -> None:
+    (secret,) = planned(tmp_path, files)
+    (password,) = [field for field in secret.fields if field.key == "password"]
+    origins = {origin.path for origin in password.origins}
+    assert len(origins) == 2 and any(path.endswith(".py") for path in origins)

@@ -28,7 +28,7 @@ FOLDERS = (
     "secretsmanager-secret-version", "sns-topic", "sns-topic-policy", "vpc-endpoint",
 )  # fmt: skip
 REWRITTEN = (
-    "data-aws-secretsmanager-secret", "data-aws-secretsmanager-secret-version", "data-aws-ssm-parameter", "db-instance",
+    "data-aws-secretsmanager-secret", "data-aws-secretsmanager-secret-version", "data-aws-ssm-parameter", "codebuild-project", "db-instance",
     "ecs-task-definition", "elasticache-replication-group", "elasticache-user", "ephemeral-aws-secretsmanager-secret-version",
     "glue-connection", "iam-role", "iam-role-policy", "instance", "lambda-function", "mq-broker", "rds-cluster", "redshift-cluster",
     "secretsmanager-secret-version", "ssm-parameter",

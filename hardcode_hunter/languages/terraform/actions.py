@@ -53,6 +53,15 @@ class Grow:
 
 
 @dataclass(frozen=True, slots=True)
+class After:
+    """An attribute ``name = text`` follows the attribute ``node``, which has a line to itself."""
+
+    node: Node
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Within:
     """A change of the JSON document that a heredoc holds."""
 
@@ -60,5 +69,5 @@ class Within:
     action: edits.Action
 
 
-Action = Put | Drop | Append | Grow | Within
+Action = Put | Drop | Append | Grow | After | Within
 Planned = Unit[Action]

@@ -6,16 +6,18 @@ Developer Guide, "Pass Secrets Manager secrets through Amazon ECS environment va
 
 from __future__ import annotations
 
+import json
+
 from tree_sitter import Node
 
 from hardcode_hunter.languages import edits
 from hardcode_hunter.languages.nodes import Mapping, Scalar, Sequence
 from hardcode_hunter.languages.terraform import syntax
-from hardcode_hunter.languages.terraform.actions import Action, Drop, Grow, Within
+from hardcode_hunter.languages.terraform.actions import Action, After, Drop, Grow, Put, Within
 from hardcode_hunter.languages.terraform.modules import Modules
 from hardcode_hunter.languages.terraform.uses import Spot
 from hardcode_hunter.languages.units import Hurdle
-from hardcode_hunter.model import Span, Tier
+from hardcode_hunter.model import Access, Span, Tier
 
 HURDLE = Hurdle(
     "container-environment",
@@ -26,6 +28,39 @@ NO_ROLE = Hurdle(
     "no-execution-role",
     "ECS fetches a secret with the task's execution role, and there is none: give it one (execution_role_arn), then plan again",
 )
+
+
+BUILD = Hurdle(
+    "build-role",
+    "the build's role needs the right to read the secret (secretsmanager:GetSecretValue), and builds fetch it when they start",
+    Tier.REVIEW,
+)
+
+
+def is_build_variable(spot: Spot) -> bool:
+    """Whether ``spot`` is the value of a variable of a build."""
+    return spot.resource == "aws_codebuild_project" and spot.path == ("environment", "environment_variable", "value")
+
+
+def build(modules: Modules, path: str, span: Span, access: Access) -> list[Action] | None:
+    """What happens to the variable whose whole value is ``span``: CodeBuild fetches a secret itself, with ``type = "SECRETS_MANAGER"`` and
+    ``value = "name:key"`` (AWS CodeBuild API, EnvironmentVariable). ``None`` when more than the value stands there."""
+    data = modules.data(path)
+    attribute = next((n for n in reversed(_chain(modules.root(path), span)) if n.type == "attribute"), None)
+    body = attribute.parent if attribute is not None else None
+    rows = {syntax.text(k, data): e for k, e in syntax.attributes(body)}
+    kind = rows.get("type")
+    plain = kind is None or syntax.text(kind, data) == '"PLAINTEXT"'
+    if attribute is None or not plain or len({*access.templates.values(), access.name}) > 1:
+        return None
+    if not _whole(rows["value"], data, span):
+        return None
+    value = f"{access.name}:{access.key}" if access.form == "json" else access.name
+    actions: list[Action] = [Put(rows["value"].start_byte, rows["value"].end_byte, json.dumps(value))]
+    fetched = '"SECRETS_MANAGER"'
+    if kind is not None:
+        return [*actions, Put(kind.start_byte, kind.end_byte, fetched)]
+    return [*actions, After(attribute, "type", fetched)]
 
 
 def is_variable(spot: Spot) -> bool:

@@ -12,9 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from tree_sitter import Node
 
-from hardcode_hunter.languages.terraform import syntax
-from hardcode_hunter.languages.terraform.actions import Append, Drop, Planned, Put
-from hardcode_hunter.languages.terraform.modules import Modules, identifier
+from hardcode_hunter.languages.terraform import grants, syntax
+from hardcode_hunter.languages.terraform.actions import Drop, Planned, Put
+from hardcode_hunter.languages.terraform.modules import Modules
 from hardcode_hunter.languages.terraform.routes import Route
 from hardcode_hunter.languages.terraform.sources import Reading, arn
 from hardcode_hunter.languages.terraform.uses import Spot
@@ -29,7 +29,6 @@ NO_GRANT = Hurdle(
     Tier.REVIEW,
 )
 _SYMBOL = re.compile(r"(resource\.aws_lambda_function\.[^.]+)\.environment\.variables\.([^.]+)")
-_ROLE = re.compile(r"(aws_iam_role\.([\w-]+)(?:\[[^\]]*\])?)\.(?:arn|id)")
 _ARCHIVE = re.compile(r"data\.archive_file\.([\w-]+)(?:\[[^\]]*\])?\.output_path")
 _HERE = re.compile(r"\A\$\{path\.(?:module|root)\}/")
 
@@ -155,51 +154,10 @@ def pass_arn(
             (path, Put(key.start_byte, key.end_byte, name)),
             (path, Put(value.start_byte, value.end_byte, said.expression)),
         ]
-    _grant(modules, unit, path, spot, access, said.expression)
+    if not grants.add(modules, unit, path, spot, "role", access, said.expression):
+        unit.meet(NO_GRANT)
     return said
 
 
 def _siblings(pair: Node) -> list[Node]:
     return [c for c in pair.parent.named_children if c.type == "object_elem"] if pair.parent is not None else []
-
-
-def _grant(modules: Modules, unit: Planned, path: str, spot: Spot, access: Access, expression: str) -> None:
-    body = syntax.body_of(spot.block) if spot.block is not None else None
-    data = modules.data(path)
-    rows = {syntax.text(k, data): syntax.text(e, data) for k, e in syntax.attributes(body)}
-    role = _ROLE.fullmatch(rows.get("role", "").strip())
-    if role is None:
-        unit.meet(NO_GRANT)
-        return
-    label = f"{role.group(2)}_reads_{identifier(access.secret)}"
-    unit.actions.append(
-        (path, Append(_POLICY.format(label=label, role=role.group(1), secret=access.secret, arn=expression)))
-    )
-
-
-# reading this secret, and decryption through the service for this secret alone (AWS KMS Developer Guide, "kms:ViaService")
-_POLICY = """\
-resource "aws_iam_role_policy" "{label}" {{
-  name = "read-{secret}"
-  role = {role}.id
-  policy = jsonencode({{
-    Version = "2012-10-17"
-    Statement = [
-      {{
-        Effect   = "Allow"
-        Action   = "secretsmanager:GetSecretValue"
-        Resource = {arn}
-      }},
-      {{
-        Effect   = "Allow"
-        Action   = "kms:Decrypt"
-        Resource = "*"
-        Condition = {{
-          StringEquals = {{ "kms:EncryptionContext:SecretARN" = {arn} }}
-          StringLike   = {{ "kms:ViaService" = "secretsmanager.*.amazonaws.com" }}
-        }}
-      }}
-    ]
-  }})
-}}
-"""

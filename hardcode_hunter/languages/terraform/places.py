@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from hardcode_hunter import shapes
-from hardcode_hunter.languages.terraform import containers, lambdas, syntax
+from hardcode_hunter.languages.terraform import containers, grants, lambdas, syntax
 from hardcode_hunter.languages.terraform.actions import Append, Planned, Put
 from hardcode_hunter.languages.terraform.hurdles import hurdle
 from hardcode_hunter.languages.terraform.leaving import leave
 from hardcode_hunter.languages.terraform.modules import Modules
 from hardcode_hunter.languages.terraform.routes import Route, joined, route
-from hardcode_hunter.languages.terraform.sources import Reading, reading, several_providers, value_from
+from hardcode_hunter.languages.terraform.sources import Reading, arn, reading, several_providers, value_from
 from hardcode_hunter.languages.terraform.uses import Spot, Use, spot_at
 from hardcode_hunter.languages.units import Hurdle
 from hardcode_hunter.model import Access, Candidate, Home, LiteralType, Replacement, Shape, Span, Tier
@@ -59,6 +59,8 @@ def literal(
     whole = row.shape is Shape.WHOLE and not row.part and access.home is not Home.MANAGED
     if whole and unread == "" and lambdas.is_variable(spot):
         _function(modules, unit, path, spot, candidate.span, access)
+        return
+    if whole and _build(modules, unit, path, spot, candidate.span, access):
         return
     if whole and containers.is_variable(spot) and _container(modules, unit, path, spot, candidate.span, access):
         return
@@ -168,6 +170,7 @@ def replace_uses(
         u
         for u in used
         if u not in handed
+        and not _build(modules, unit, u.path, u.spot, Span(u.start, u.end), access)
         and not (
             containers.is_variable(u.spot) and _container(modules, unit, u.path, u.spot, Span(u.start, u.end), access)
         )
@@ -188,6 +191,26 @@ def replace_uses(
     _declare(unit, min(u.path for u in left), said)
 
 
+def _build(modules: Modules, unit: Planned, path: str, spot: Spot, span: Span, access: Access) -> bool:
+    """Whether the place is a build's variable, which is dealt with here: the service fetches the secret itself."""
+    if not containers.is_build_variable(spot) or access.home is not Home.SECRETS_MANAGER:
+        return False
+    found = containers.build(modules, path, span, access)
+    if found is None:
+        return False
+    unit.meet(containers.BUILD)
+    unit.actions += [(path, action) for action in found]
+    _granted(modules, unit, path, spot, "service_role", access)
+    return True
+
+
+def _granted(modules: Modules, unit: Planned, path: str, spot: Spot, argument: str, access: Access) -> None:
+    """The right of the role that fetches the secret, when the configuration has the role."""
+    said = arn(modules, syntax.directory(path), access, route(modules, path, spot))
+    if not isinstance(said, Hurdle) and grants.add(modules, unit, path, spot, argument, access, said.expression):
+        _declare(unit, path, said)
+
+
 def _container(modules: Modules, unit: Planned, path: str, spot: Spot, span: Span, access: Access) -> bool:
     """Whether the place is a container's variable, which is dealt with here: it becomes a secret of the container."""
     said = value_from(modules, syntax.directory(path), access, route(modules, path, spot))
@@ -203,4 +226,6 @@ def _container(modules: Modules, unit: Planned, path: str, spot: Spot, span: Spa
         unit.meet(containers.HURDLE)
         unit.actions += [(path, action) for action in found]
         _declare(unit, path, said)
+        if access.home is Home.SECRETS_MANAGER:
+            _granted(modules, unit, path, spot, "execution_role_arn", access)
     return True

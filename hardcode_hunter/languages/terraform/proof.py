@@ -21,6 +21,8 @@ class Additions:
 
     elements: dict[tuple[int, int], tuple[int, str, list[str]]] = field(default_factory=dict)
     items: dict[tuple[int, int], list[str]] = field(default_factory=dict)
+    attributes: dict[tuple[int, int], tuple[str, str]] = field(default_factory=dict)
+    """bytes of an attribute → name and text of the one that follows it"""
 
 
 NONE = Additions()
@@ -49,6 +51,9 @@ class _Reader:
             if child.type == "attribute":
                 parts = syntax.attribute_parts(child)
                 rows.append((self.text(parts[0]), self.value(parts[1])) if parts else syntax.text(child, self.data))
+                if (child.start_byte, child.end_byte) in self.additions.attributes:
+                    name, text = self.additions.attributes[child.start_byte, child.end_byte]
+                    rows.append((name, _said(text)))
             elif child.type == "block":
                 inner = syntax.body_of(child)
                 words = [syntax.text(c, self.data) for c in child.children if c.type in ("identifier", "string_lit")]

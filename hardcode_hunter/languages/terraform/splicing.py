@@ -9,7 +9,17 @@ from tree_sitter import Node
 
 from hardcode_hunter.languages import edits as documents
 from hardcode_hunter.languages.terraform import layout, proof, syntax
-from hardcode_hunter.languages.terraform.actions import Action, Append, Drop, Grow, Planned, Put, Unplannable, Within
+from hardcode_hunter.languages.terraform.actions import (
+    Action,
+    After,
+    Append,
+    Drop,
+    Grow,
+    Planned,
+    Put,
+    Unplannable,
+    Within,
+)
 from hardcode_hunter.languages.terraform.alignment import realign
 from hardcode_hunter.languages.terraform.modules import Modules
 from hardcode_hunter.languages.writing import eol_of, line_end
@@ -33,6 +43,7 @@ class _File:
     drops: dict[tuple[int, int], tuple[Node, Tier, str]] = field(default_factory=dict)
     grown: dict[tuple[int, int, str], list[tuple[Grow, Tier, str]]] = field(default_factory=dict)
     documents: dict[int, list[tuple[Within, Tier, str]]] = field(default_factory=dict)
+    after: list[tuple[After, Tier, str]] = field(default_factory=list)
     tail: str = ""
     tiers: set[Tier] = field(default_factory=set)  # of what is appended
 
@@ -41,6 +52,8 @@ class _File:
             self._put(Edit(Span(action.start, action.end), action.text.encode(), tier, finding))
         elif isinstance(action, Drop):
             self.drops.update({(n.start_byte, n.end_byte): (n, tier, finding) for n in action.nodes})
+        elif isinstance(action, After):
+            self.after.append((action, tier, finding))
         elif isinstance(action, Append):
             self.tail += "\n" + action.text
             self.tiers.add(tier)
@@ -65,6 +78,9 @@ class _File:
             for span in layout.cut(self.data, [node])
         ]
         rows = [*self.puts.values(), *_merged(self.data, cuts), *grown]
+        for action, tier, finding in self.after:
+            additions.attributes[action.node.start_byte, action.node.end_byte] = (action.name, action.text)
+            rows.append(_following(self.data, action, tier, finding))
         if self.tail:
             tier = Tier.SAFE if Tier.SAFE in self.tiers else Tier.REVIEW
             rows.append(_appended(self.data, self.tail, tier, rows))
@@ -161,6 +177,17 @@ def indent_of(data: bytes, at: int) -> bytes:
     """The blanks before ``at`` on its line; something else when it is not the first there."""
     begin = max(data.rfind(b"\n", 0, at), data.rfind(b"\r", 0, at)) + 1
     return data[begin:at]
+
+
+def _following(data: bytes, action: After, tier: Tier, finding: str) -> Edit:
+    """A line of its own behind the line of the attribute. Raises :class:`Unplannable`."""
+    begin = max(data.rfind(b"\n", 0, action.node.start_byte), data.rfind(b"\r", 0, action.node.start_byte)) + 1
+    margin, stop = data[begin : action.node.start_byte], line_end(data, action.node.end_byte)
+    rest = data[action.node.end_byte : stop].strip()
+    if margin.strip() or (rest and not rest.startswith((b"#", b"//"))):
+        raise Unplannable("layout", "it shares its line with something else: put it on a line of its own")
+    line = margin + f"{action.name} = {action.text}".encode() + eol_of(data)
+    return Edit(Span(stop, stop), line, tier, finding)
 
 
 def _merged(data: bytes, cuts: Sequence[Edit]) -> list[Edit]:
