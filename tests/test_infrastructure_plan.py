@@ -90,7 +90,7 @@ def test_a_resources_property_is_read_by_whoever_deploys(tmp_path: Path) -> None
     assert consumer.role == "deployer"
 
 
-HANDLER = 'import psycopg2\n\n\ndef handler(event, context):\n    return psycopg2.connect(host="db", user="shop", password="tide-and-time")\n'
+HANDLER = 'import pymysql\n\n\ndef handler(event, context):\n    return pymysql.connect(host="db", user="shop", password="tide-and-time")\n'
 
 
 @pytest.mark.parametrize(
