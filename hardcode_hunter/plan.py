@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from hardcode_hunter import consumers
+from hardcode_hunter import consumers, reported
 from hardcode_hunter.binding import replacement, seals
 from hardcode_hunter.environments import neutral, words
 from hardcode_hunter.grouping import Group, group, slug, stem
@@ -108,7 +108,7 @@ def _movable(findings: Sequence[Finding], languages: Mapping[str, Language]) -> 
         if finding.verdict is Verdict.TEST_VALUE:
             skips.append(_skip(finding, "test-value", "a value in a test stays in the test; use an obvious fake"))
         elif finding.verdict is Verdict.REPORT:
-            skips.append(_skip(finding, "report-only", finding.reason))
+            skips.append(_skip(finding, *reported.reason(finding)))
         elif language is None or language.rewrite is None:
             title = language.title if language else finding.language
             skips.append(
