@@ -357,6 +357,8 @@ def _hunks(patch: bytes) -> dict[tuple[bytes, bytes], Lines]:
             else:
                 found[pair][at] = None
             at += 1
+        elif at and row.startswith(b" "):  # git's configuration can ask for context all the same
+            at += 1
         elif row.startswith(b"Binary files "):
             whole.add(pair)
     return {key: ALL if key in whole else _ranges(sorted(lines)) for key, lines in found.items()}

@@ -25,8 +25,27 @@ def new_lines(changes: images.Changes, name: str) -> set[int]:
     return found
 
 
-def test_new_lines_are_those_that_the_old_image_does_not_have(repository: Repository) -> None:
+PREFERENCES = {
+    "diff.context": "3",
+    "diff.interHunkContext": "9",
+    "diff.noprefix": "true",
+    "diff.mnemonicPrefix": "true",
+    "diff.algorithm": "histogram",
+    "diff.renames": "copies",
+    "diff.relative": "true",
+    "diff.ignoreSubmodules": "all",
+    "color.ui": "always",
+    "core.quotePath": "false",
+}
+
+
+@pytest.mark.parametrize("preferences", [{}, PREFERENCES], ids=["plain", "configured"])
+def test_new_lines_are_those_that_the_old_image_does_not_have(
+    repository: Repository, preferences: dict[str, str]
+) -> None:
     """With lines that are all different and keep their order there is only one right answer."""
+    for key, value in preferences.items():
+        repository.git("config", key, value)
     chance = random.Random(5)
     names = [f"d{n}/f {n}.py" for n in range(6)]
     old = {name: [f"line {chance.getrandbits(60)}" for _ in range(chance.randint(0, 60))] for name in names}
