@@ -53,6 +53,10 @@ FOUND = {
         {"t.yaml": HEAD + DATABASE.format('!Sub\n        - "${A}-${AWS::Region}"\n        - {A: tide-and-time}')},
         {("t.yaml", 8, "migrate")},
     ),
+    "a part of what a Fn::Sub makes": (
+        {"t.yaml": HEAD + DATABASE.format('!Sub "${AWS::Region}-x7Kq2vTz9LmR4pWd"')},
+        {("t.yaml", 6, "report")},
+    ),
     "a resource of a Fn::ForEach": (
         {
             "t.yaml": HEAD
@@ -239,6 +243,7 @@ CLEAN = {
     + DATABASE.format("!Sub '{{resolve:secretsmanager:${Neutral}:SecretString:password}}'"),
     "a parameter that names a secret, in parts": "Parameters:\n  Neutral: {Type: String, Default: tide-and-time-1984}\n"
     + DATABASE.format('!Join ["", ["{{resolve:secretsmanager:", !Ref Neutral, ":SecretString:password}}"]]'),
+    "a word of what a Fn::Sub makes": DATABASE.format('!Sub "${AWS::StackName}-database-password"'),
     "a dynamic reference in parts": DATABASE.format(
         '!Join [":", ["{{resolve:secretsmanager", "shop/db", "SecretString", "password}}"]]'
     ),

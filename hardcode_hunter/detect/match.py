@@ -198,7 +198,7 @@ def _certain(candidate: Candidate, value: str, rule: Rule, role: str, words: str
 def _whole(candidate: Candidate, value: str, rule: Rule, role: str, words: str) -> Match | None:
     if (
         filters.absent(value)
-        or _only_holes(value)
+        or (_only_holes(value) and not (deployed(candidate) and _partly_written(value)))
         or (len(value) < 2 and not deployed(candidate))
         or (filters.prose(value) and value.count(" ") > 1)
     ):
@@ -225,6 +225,12 @@ def _whole(candidate: Candidate, value: str, rule: Rule, role: str, words: str) 
         confidence = min(confidence, Confidence.MEDIUM)
         words = _join(words, "looks like a placeholder, but is in force here")
     return Match(rule, role, How.SINK, confidence, Shape.WHOLE, "", Plaintext(value), words)
+
+
+def _partly_written(value: str) -> bool:
+    """Whether what stands between the holes of a template is enough to be a credential: ``${Stage}-…``."""
+    pieces = (piece.strip("-_./:@ ") for piece in value.split(HOLE))
+    return HOLE in value and any(filters.strength(piece) is Strength.STRONG for piece in pieces)
 
 
 def _only_holes(value: str) -> bool:

@@ -72,6 +72,8 @@ def _stays(candidate: Candidate, match: Match) -> str:
         return "in running text"
     if match.shape is Shape.EMBEDDED:
         return "inside a longer text"
+    if filters.HOLE in match.secret.reveal():
+        return "a part of it is filled in when it is deployed"
     if candidate.language not in MOVABLE:
         return "a kind of file that is not rewritten"
     if candidate.language == "terraform" and not _aws(candidate):
