@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -13,8 +13,9 @@ import pytest
 
 from hardcode_hunter.plugins import Rotation, load
 from hardcode_hunter.rotations import sources
-from tests.embedded.postgres import identifier, literal
-from tests.rotating_login import STEPS, Crash, Document, Recorder, RotatingLogin, crash_points, emitted
+from tests.embedded.postgres import literal
+from tests.rotating_alternating import ask, master_of, session_of, with_master, works
+from tests.rotating_login import STEPS, Crash, Recorder, RotatingLogin, crash_points, emitted
 
 pytest_plugins = ("tests.rotating_fixtures",)
 
@@ -36,41 +37,8 @@ def function(module: ModuleType, watched: Callable[[ModuleType], None]) -> Modul
 
 @pytest.fixture
 def alternating(new_login: NewLogin, function: ModuleType) -> NewLogin:
-    """``alternating(username)``: a login with a master that is no superuser; neither speaks TLS, to save time."""
-
-    def create(username: str = "") -> RotatingLogin:
-        master = new_login(function, form=_plain)
-        login = new_login(function, username, form=lambda d: _plain({**d, "masterarn": master.arn}))
-        login.execute(f"ALTER ROLE {identifier(master.username)} CREATEROLE")
-        login.execute(f"GRANT {{login}} TO {identifier(master.username)} WITH ADMIN OPTION")
-        return login
-
-    return create
-
-
-def _plain(document: Document) -> Document:
-    return {**document, "ssl": False}
-
-
-def _master(login: RotatingLogin) -> str:
-    value = json.loads(login.secrets.get_secret_value(SecretId=login.value()["masterarn"])["SecretString"])
-    return identifier(value["username"])
-
-
-def _session(login: RotatingLogin, credential: Mapping[str, Any] | None = None) -> Any:
-    """A connection with that version's login, AWSCURRENT's when none is given."""
-    credential = credential or login.value()
-    return login.server.connect(user=credential["username"], password=credential["password"])
-
-
-def _ask(session: Any, statement: str) -> Any:
-    cursor = session.cursor()
-    cursor.execute(statement)
-    return [list(row) for row in cursor.fetchall()] if cursor.description else []
-
-
-def _works(login: RotatingLogin, credential: Mapping[str, Any]) -> bool:
-    return login.server.accepts(credential["username"], credential["password"])
+    """``alternating(username)``: a login with a master that is no superuser."""
+    return partial(with_master, new_login, function)
 
 
 # ---------------------------------------------------------------- a rotation
@@ -85,7 +53,7 @@ def test_ten_rotations_alternate_and_the_credential_before_goes_on_working(alter
         names.append(login.value()["username"])
         assert sorted(map(tuple, login.stages().values())) == [("AWSCURRENT",), ("AWSPREVIOUS",)]
         assert login.stages()[token] == ["AWSCURRENT"]
-        assert [_works(login, c) for c in credentials[-3:]] == [False, True, True][-len(credentials) :]
+        assert [works(login, c) for c in credentials[-3:]] == [False, True, True][-len(credentials) :]
         assert {k: v for k, v in login.value().items() if k not in ("username", "password")} == {
             k: v for k, v in credentials[0].items() if k not in ("username", "password")
         }
@@ -100,7 +68,7 @@ def test_a_client_that_reads_the_secret_once_per_rotation_is_never_refused(alter
     def reconnect() -> None:
         while not stop.wait(0.02):
             credential = known[-1]
-            (connected if _works(login, credential) else refused).append(credential["username"])
+            (connected if works(login, credential) else refused).append(credential["username"])
 
     def connects_twice() -> None:
         enough = len(connected) + 2
@@ -130,7 +98,7 @@ def test_the_test_of_a_new_configuration_changes_nothing(alternating: NewLogin, 
         login.put(token, "AWSPENDING")
     login.step("testSecret", token)
     assert [sql for _, sql in login.recorder.statements] == ["SELECT 1"]
-    assert login.value() == before and _works(login, before)
+    assert login.value() == before and works(login, before)
 
 
 @pytest.mark.parametrize("earlier", [0, 1])
@@ -157,7 +125,7 @@ def test_a_crash_anywhere_converges_with_the_same_token(
         assert recorder.events == whole[: point + 1]
         for step in STEPS:
             login.step(step, token)
-        converged = login.stages()[token] == ["AWSCURRENT"] and _works(login, old) and _acts_as_first(login)
+        converged = login.stages()[token] == ["AWSCURRENT"] and works(login, old) and _acts_as_first(login)
         if not converged or sorted(map(tuple, login.stages().values())) != [("AWSCURRENT",), ("AWSPREVIOUS",)]:
             lost.append(f"{died}, after {whole[point]}")
     assert lost == []
@@ -173,8 +141,8 @@ def _die(login: RotatingLogin, token: str) -> str:
 
 
 def _acts_as_first(login: RotatingLogin) -> bool:
-    session = _session(login)
-    [[who, path]] = _ask(session, "SELECT current_user, current_setting('search_path')")
+    session = session_of(login)
+    [[who, path]] = ask(session, "SELECT current_user, current_setting('search_path')")
     session.close()
     return (who, path) == (login.username, "orders, public")
 
@@ -191,17 +159,17 @@ def test_both_logins_are_one_owner(alternating: NewLogin) -> None:
     login.execute("CREATE POLICY own ON {login}.notes USING (owner = current_user)")
     login.execute("GRANT SELECT, INSERT ON {login}.notes TO {login}")
     for swap in range(5):
-        session = _session(login)
-        _ask(session, "DISCARD ALL")
-        _ask(session, f"CREATE TABLE made_{swap} (n int)")  # in the schema that "$user" names
+        session = session_of(login)
+        ask(session, "DISCARD ALL")
+        ask(session, f"CREATE TABLE made_{swap} (n int)")  # in the schema that "$user" names
         login.execute(f"CREATE TABLE {{login}}.later_{swap} AS SELECT 1 AS n")
         login.execute(f"GRANT SELECT ON {{login}}.later_{swap} TO {{login}}")
         for earlier in range(swap + 1):
-            _ask(session, f"INSERT INTO made_{earlier} VALUES (1)")
-            _ask(session, f"ALTER TABLE made_{earlier} ADD COLUMN after_{swap} text")
-            assert _ask(session, f"SELECT n FROM later_{earlier}") == [[1]]
-        _ask(session, "INSERT INTO notes (note) VALUES ('mine')")
-        assert _ask(session, "SELECT count(*) FROM notes") == [[swap + 1]]
+            ask(session, f"INSERT INTO made_{earlier} VALUES (1)")
+            ask(session, f"ALTER TABLE made_{earlier} ADD COLUMN after_{swap} text")
+            assert ask(session, f"SELECT n FROM later_{earlier}") == [[1]]
+        ask(session, "INSERT INTO notes (note) VALUES ('mine')")
+        assert ask(session, "SELECT count(*) FROM notes") == [[swap + 1]]
         session.close()
         login.rotate()
     owners = login.server.execute("SELECT DISTINCT tableowner FROM pg_tables WHERE tablename LIKE 'made_%'")
@@ -220,7 +188,7 @@ SETTINGS = {
 
 def test_the_first_logins_settings_hold_for_the_clone(alternating: NewLogin) -> None:
     login = alternating()
-    login.execute(f"ALTER ROLE {_master(login)} SUPERUSER")  # for a setting that no extension has declared
+    login.execute(f"ALTER ROLE {master_of(login)} SUPERUSER")  # for a setting that no extension has declared
     login.execute("GRANT pg_read_all_data TO {login}")
     for name, value in SETTINGS.items():
         login.execute(f"ALTER ROLE {{login}} SET {name} TO {value}")
@@ -229,8 +197,8 @@ def test_the_first_logins_settings_hold_for_the_clone(alternating: NewLogin) -> 
     asked = ", ".join(f"current_setting({literal(name)})" for name in (*SETTINGS, "application_name", "lock_timeout"))
     seen = []
     for _ in range(3):
-        session = _session(login)
-        seen += _ask(session, f"SELECT {asked}, current_user")
+        session = session_of(login)
+        seen += ask(session, f"SELECT {asked}, current_user")
         session.close()
         login.rotate()
     assert (
@@ -253,12 +221,12 @@ def test_the_first_logins_settings_hold_for_the_clone(alternating: NewLogin) -> 
 
 def test_settings_of_the_master_do_not_stand_in_the_way(alternating: NewLogin) -> None:
     login = alternating()
-    login.execute(f"GRANT pg_read_all_data TO {_master(login)}")
-    login.execute(f"ALTER ROLE {_master(login)} SET role TO pg_read_all_data")
-    login.execute(f"ALTER ROLE {_master(login)} SET default_transaction_read_only TO on")
+    login.execute(f"GRANT pg_read_all_data TO {master_of(login)}")
+    login.execute(f"ALTER ROLE {master_of(login)} SET role TO pg_read_all_data")
+    login.execute(f"ALTER ROLE {master_of(login)} SET default_transaction_read_only TO on")
     for _ in range(2):
         login.rotate()
-        assert _works(login, login.value())
+        assert works(login, login.value())
 
 
 def test_a_setting_that_the_master_may_not_copy_is_told(alternating: NewLogin) -> None:
@@ -268,7 +236,7 @@ def test_a_setting_that_the_master_may_not_copy_is_told(alternating: NewLogin) -
     login.step("createSecret", token)
     with pytest.raises(ValueError, match=r"copying the setting orders.tenant failed: SQLSTATE 42501"):
         login.step("setSecret", token)
-    assert _works(login, login.value())
+    assert works(login, login.value())
 
 
 # ---------------------------------------------------------------- what is refused
@@ -281,8 +249,8 @@ def test_hostile_names(alternating: NewLogin, new_login: NewLogin, function: Mod
     bystander, login = new_login(function, "bystander"), alternating(username)
     for expected in (f"{username}_clone", username):
         login.rotate()
-        assert login.value()["username"] == expected and _works(login, login.value())
-    assert _works(bystander, bystander.value())
+        assert login.value()["username"] == expected and works(login, login.value())
+    assert works(bystander, bystander.value())
 
 
 def test_a_name_that_leaves_no_room_for_its_clone_is_refused(alternating: NewLogin) -> None:
@@ -320,83 +288,19 @@ def test_a_master_is_of_no_use_to_whoever_does_not_know_the_password(alternating
     assert login.recorder.statements == []
 
 
-def test_a_login_that_merely_has_the_clones_name_gets_no_other_password(
-    alternating: NewLogin, new_login: NewLogin, function: ModuleType
-) -> None:
-    victim = new_login(function)
-    impostor = alternating(f"{victim.username}_clone")
-    token = impostor.begin()
-    impostor.step("createSecret", token)
-    assert impostor.value("AWSPENDING")["username"] == victim.username
-    with pytest.raises(ValueError, match="is not a member of"):
-        impostor.step("setSecret", token)
-    assert _works(victim, victim.value())
-
-
-UNRELATED = {
-    "a group with rights": "CREATE ROLE {clone} NOLOGIN; GRANT pg_read_all_data TO {clone}",
-    "an empty group": "CREATE ROLE {clone} NOLOGIN",
-    "somebody's login": "CREATE ROLE {clone} LOGIN PASSWORD 'hunter-somebody-2019'",
-    "a superuser": "CREATE ROLE {clone} SUPERUSER LOGIN PASSWORD 'hunter-somebody-2019'",
-    "a member that acts as itself": "CREATE ROLE {clone} LOGIN PASSWORD 'hunter-somebody-2019'; GRANT {login} TO {clone}",
-    "one that acts as another": "CREATE ROLE {clone} LOGIN PASSWORD 'hunter-somebody-2019'; GRANT {login} TO {clone};"
-    " GRANT pg_read_all_data TO {clone}; ALTER ROLE {clone} SET role TO pg_read_all_data",
-}
-
-
-@pytest.mark.parametrize("role", UNRELATED)
-def test_an_unrelated_role_with_the_clones_name_is_never_taken_over(alternating: NewLogin, role: str) -> None:
-    login = alternating()
-    clone = f"{login.username}_clone"
-    for statement in UNRELATED[role].replace("{clone}", identifier(clone)).split(";"):
-        login.execute(statement)
-    state = f"SELECT rolcanlogin, rolpassword FROM pg_authid WHERE rolname = {literal(clone)}"
-    before, token = login.server.execute(state), login.begin()
-    login.step("createSecret", token)
-    with pytest.raises(ValueError, match="exists and does not act as"):
-        login.step("setSecret", token)
-    assert login.server.execute(state) == before and _works(login, login.value())
-
-
-def test_a_clone_that_was_made_by_hand_is_used(alternating: NewLogin) -> None:
-    """Where the master may not create roles, an administrator does."""
-    login = alternating()
-    clone = identifier(f"{login.username}_clone")
-    login.execute(
-        f"ALTER ROLE {_master(login)} SUPERUSER"
-    )  # who may change the password of a role that it did not make
-    for statement in ("CREATE ROLE {clone}", "GRANT {login} TO {clone}", "ALTER ROLE {clone} SET role TO {login}"):
-        login.execute(statement.replace("{clone}", clone))
-    login.rotate()
-    assert login.value()["username"] == f"{login.username}_clone" and _works(login, login.value())
-
-
-def test_a_clone_goes_on_being_one_when_its_settings_were_changed(alternating: NewLogin) -> None:
-    """The version before proves that both logins have been this secret's."""
-    login = alternating()
-    login.rotate()
-    login.rotate()
-    login.execute(f"ALTER ROLE {identifier(login.username + '_clone')} RESET ALL")
-    login.rotate()
-    assert _works(login, login.value())
-    session = _session(login)
-    assert _ask(session, "SELECT current_user") == [[login.username]]
-    session.close()
-
-
 def test_hostile_passwords(alternating: NewLogin) -> None:
     login = alternating()
     for password in ("it's", "'; DROP ROLE bystander; --", "back\\'slash", "pässwörd 名前", ":p $1 %s $$", "p" * 500):
         login.server.change_password(login.value()["username"], password)
         login.put(password=password)
         login.rotate()
-        assert _works(login, login.value())
+        assert works(login, login.value())
 
 
 def test_a_master_without_rights_is_told(alternating: NewLogin) -> None:
     login = alternating()
-    login.execute(f"REVOKE {{login}} FROM {_master(login)}")
-    login.execute(f"ALTER ROLE {_master(login)} NOCREATEROLE")
+    login.execute(f"REVOKE {{login}} FROM {master_of(login)}")
+    login.execute(f"ALTER ROLE {master_of(login)} NOCREATEROLE")
     token = login.begin()
     login.step("createSecret", token)
     with pytest.raises(ValueError, match=r"setSecret of .*: CREATE ROLE failed: SQLSTATE 42501"):
