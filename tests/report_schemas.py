@@ -132,6 +132,7 @@ VULNERABILITY = obj(
         "name": {"type": "string", "minLength": 1, "maxLength": 255},
         "description": {"type": "string", "maxLength": 1_048_576},
         "severity": {"enum": ["Info", "Unknown", "Low", "Medium", "High", "Critical"]},
+        "solution": {"type": "string", "minLength": 1, "maxLength": 7000},
     }
 )
 SCAN = obj(

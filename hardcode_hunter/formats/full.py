@@ -60,11 +60,12 @@ def _block(finding: Finding, elsewhere: Sequence[str]) -> str:
     if elsewhere and finding.length >= UNREMARKABLE:
         more = f" and {len(elsewhere) - PLACES} more" if len(elsewhere) > PLACES else ""
         lines.append(f"  = same value also at {', '.join(elsewhere[:PLACES])}{more}")
-    lines.append(f"  = {_advice(finding)}")
+    lines.append(f"  = {advice(finding)}")
     return "\n".join(lines) + "\n"
 
 
-def _advice(finding: Finding) -> str:
+def advice(finding: Finding) -> str:
+    """What to do about it, with the command to call."""
     if finding.verdict is Verdict.MIGRATE:
         return FIX
     return (

@@ -11,12 +11,12 @@ from typing import Any
 
 from hardcode_hunter import __version__
 from hardcode_hunter.formats._summary import message
-from hardcode_hunter.model import Confidence, Finding, Scan, Severity, Verdict
+from hardcode_hunter.formats.full import advice
+from hardcode_hunter.model import Finding, Scan, Severity, Verdict
 from hardcode_hunter.plugins import Format
 
 SCHEMA = "15.2.1"
 SEVERITIES = {Severity.CRITICAL: "Critical", Severity.HIGH: "High", Severity.MEDIUM: "Medium", Severity.LOW: "Low"}
-CONFIDENCES = {Confidence.HIGH: "high", Confidence.MEDIUM: "medium", Confidence.LOW: "low"}
 NO_COMMIT = {"sha": "0000000"}
 """What the schema wants where files were scanned, not commits; GitLab's own analyzers say the same."""
 
@@ -49,6 +49,7 @@ def _row(finding: Finding, description: str) -> dict[str, Any]:
         "id": f"{finding.id}-{finding.rule}",
         "name": finding.title[:255],
         "description": f"{message(finding)}. {description}",
+        "solution": advice(finding),
         "severity": "Info" if finding.verdict is Verdict.TEST_VALUE else SEVERITIES[finding.severity],
         "location": {
             "file": finding.path,
