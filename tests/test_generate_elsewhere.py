@@ -226,6 +226,12 @@ def test_the_page_tells_both_accounts_what_to_run(infrastructure: str, tmp_path:
     assert "the secret's full ARN" in page.replace("\\", "")
 
 
+def test_a_secret_that_exists_may_have_a_key_that_has_to_let_them_in() -> None:
+    away = database(existing="old/orders", consumers=(Consumer("a.py", 1, "f", role=APP),))
+    assert "that key's policy must let it decrypt" in texts(plan(away))["migration/ROLL-OUT.md"]
+    assert "that key's policy" not in texts(_plan())["migration/ROLL-OUT.md"]
+
+
 def test_keys_for_copies_come_first() -> None:
     (deployment,) = deployments(_plan())
     assert deployment.shell.index("copies.yaml") < deployment.shell.index("secrets.yaml")

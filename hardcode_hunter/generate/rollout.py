@@ -315,9 +315,10 @@ def _questions(stack: Stack) -> Iterable[str]:
 def _away(stack: Stack, item: Item, arn: str) -> str:
     if item.home is Home.MANAGED:
         return f"{item.secret.id}: {arn} is in another account, and the service's own secret has no policy of ours: let it in there."
+    key = "" if item.declared else " Should the secret have a key of its own, that key's policy must let it decrypt."
     return (
         f"{item.secret.id}: {arn} is in another account. A name is looked up in the reader's own account: give the code there the"
-        " secret's full ARN as its name."
+        f" secret's full ARN as its name.{key}"
     )
 
 
