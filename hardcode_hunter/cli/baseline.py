@@ -175,7 +175,8 @@ def import_(source: Path, file: Path | None, config_file: Path | None, isolated:
     }
     _write(place, known.text((entries | new).values()))
     click.echo(
-        f"Wrote {printable(os.fspath(place))}: {len(new)} of {plural(len(rows), 'record')} of {whose} are new, {len(found) - len(new)} were known, {len(lost)} mean nothing that is found here."
+        f"Wrote {printable(os.fspath(place))}: {len(rows) - len(lost)} of {plural(len(rows), 'record')} of {whose} stand for"
+        f" {plural(len(found), 'finding')} here, {len(new)} of them new; {len(lost)} mean nothing that is found here."
     )
     for record in lost[:SHOWN]:
         click.echo(f"not found here: {printable(record.path)}:{record.line}", err=True)
