@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -11,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+PATIENCE = 120
+"""Seconds of silence after which the browser counts as gone."""
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -49,9 +52,10 @@ class Page:
 
     def _hear(self) -> dict[str, Any]:
         while b"\0" not in self._rest:
-            part = os.read(self._out, 1 << 16)
+            ready, _, _ = select.select([self._out], [], [], PATIENCE)
+            part = os.read(self._out, 1 << 16) if ready else b""
             if not part:
-                raise RuntimeError("the browser is gone")
+                raise RuntimeError("the browser is gone, or says nothing")
             self._rest += part
         row, _, self._rest = self._rest.partition(b"\0")
         heard: dict[str, Any] = json.loads(row)
