@@ -78,9 +78,10 @@ def check(plan: Plan, reading: Mapping[str, tuple[Source, Sequence[Candidate]]],
 def validate(plan: Plan, retrievers: Iterable[str], rotations: Mapping[str, Rotation]) -> None:
     """Raises ``UsageError`` for names in the plan that nothing here answers to."""
     known = sorted(retrievers)
-    if plan.retriever not in known:
-        near = difflib.get_close_matches(plan.retriever, known, 1) or known
-        raise UsageError(f"migration/plan.yaml: 'retriever' is '{plan.retriever}'; did you mean '{near[0]}'?")
+    for name in (plan.retriever, *(c.retriever for s in plan.secrets for c in s.consumers if c.retriever)):
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1) or known
+            raise UsageError(f"migration/plan.yaml: 'retriever' is '{name}'; did you mean '{near[0]}'?")
     for secret in plan.secrets:
         name = secret.rotation.name
         if name != "none" and name not in rotations:

@@ -237,7 +237,8 @@ def rewrite(tree: Tree, plan: Plan, tiers: frozenset[str] = frozenset({Tier.SAFE
         sources = _sources(tree, {r.path for r in rows}, frozenset({rewriting.PYTHON}))
         handled = handlers.handling(found, sources, rows)
     placement = rewriting.place(sources, (*rows, *handled.replacements))
-    context = Rewriting(access=accesses(plan), retriever=retriever, helper_modules=placement.modules, tiers=tiers)
+    chosen = {c.path: c.retriever for s in plan.secrets for c in s.consumers if c.retriever}
+    context = Rewriting(accesses(plan), retriever, placement.modules, tiers, chosen=chosen)
     changes, skips, unmet = rewriting.rewrite(sources, rows, context, languages, placement.files, handled)
     apart = (s for s in unshared.values() if s.finding not in {a.finding for a in asked})
     by_code = handled.by_code - {skip.finding for skip in skips}

@@ -41,8 +41,8 @@ VERSION = 1
 HEAD = """\
 # Made by `hardcode-hunter plan`. No credential's value is in this file.
 # Yours to edit: names of secrets, which origin belongs to which field of which secret (move its line), home, environment, rotation,
-# roles and runtimes of consumers, other trees that use the same credentials, answers to questions. `hardcode-hunter plan` keeps your
-# edits, matched by `finding`.
+# roles and runtimes of consumers, `retriever` for one of them, other trees that use the same credentials, answers to questions.
+# `hardcode-hunter plan` keeps your edits, matched by `finding`.
 """
 
 
@@ -143,6 +143,7 @@ def _dump_consumer(consumer: Consumer) -> dict[str, Any]:
         "runtime": consumer.runtime,
         "role": consumer.role,
         "restart": consumer.restart,
+        **({"retriever": consumer.retriever} if consumer.retriever else {}),
     }
 
 
@@ -178,7 +179,7 @@ SECRET = (
     "questions",
 )
 ORIGIN = ("at", "symbol", "ordinal", "part", "shape", "finding", "rewrite")
-CONSUMER = ("at", "symbol", "reads", "runtime", "role", "restart")
+CONSUMER = ("at", "symbol", "reads", "runtime", "role", "restart", "retriever")
 
 
 class _Twice(yaml.MarkedYAMLError):
@@ -377,6 +378,7 @@ def _consumer(row: Table) -> Consumer:
         row.text("runtime", "unknown"),
         row.text("role", "unknown"),
         row.text("restart", ""),
+        row.text("retriever", ""),
     )
 
 

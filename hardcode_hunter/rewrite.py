@@ -93,11 +93,13 @@ def _made(
     made: dict[str, Rewrite] = {}
     for name, rows in _by_language(sources, replacements, languages).items():
         language = languages.get(name)
-        handlers = [row for row in rows if name == PYTHON and _is_powertools(sources, row.path, rewriting)]
-        others = [row for row in rows if row not in handlers]
-        made |= _rewritten(language, sources, others, rewriting) if others else {}
-        if handlers:
-            made |= _rewritten(language, sources, handlers, replace(rewriting, retriever=_powertools()))
+        if name != PYTHON:
+            made |= _rewritten(language, sources, rows, rewriting)
+            continue
+        ways = {row.path: retriever(sources, row.path, rewriting) for row in rows}
+        for way in {w.name: w for w in ways.values()}.values():
+            same = [row for row in rows if ways[row.path].name == way.name]
+            made |= _rewritten(language, sources, same, replace(rewriting, retriever=way))
     return made
 
 
@@ -120,9 +122,13 @@ def _is_powertools(sources: Mapping[str, Source], path: str, rewriting: Rewritin
     )
 
 
-def _powertools() -> Retriever:
+def retriever(sources: Mapping[str, Source], path: str, rewriting: Rewriting) -> Retriever:
+    """How the Python file fetches secrets: as a person chose for it, by what its project has anyway, or as the plan says."""
     known: Mapping[str, Retriever] = load("retrievers", Retriever)
-    return known["powertools"]
+    chosen = rewriting.chosen.get(path, "")
+    if chosen:
+        return known[chosen]
+    return known["powertools"] if _is_powertools(sources, path, rewriting) else rewriting.retriever
 
 
 def _rewritten(
@@ -150,12 +156,14 @@ def _generated(
     helper_files: Mapping[str, Sequence[str]],
 ) -> list[Change]:
     """The retriever's module at each place where a rewritten file imports it: created, or brought up to date."""
-    if rewriting.retriever.module is None:
-        return []
     stored = [access for access in rewriting.access.values() if access.home is not Home.ROLE]
-    text = rewriting.retriever.module(stored).encode()
+    texts: dict[str, bytes] = {}
+    for user in needing:
+        module = retriever(sources, user, rewriting).module
+        if module is not None:
+            texts |= dict.fromkeys(helper_files.get(user, ()), module(stored).encode())
     changes = []
-    for path in sorted({helper for user in needing for helper in helper_files.get(user, ())}):
+    for path, text in sorted(texts.items()):
         present = sources.get(path)
         if present is None:
             changes.append(Change.creation(path, text))

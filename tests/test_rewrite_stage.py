@@ -6,6 +6,7 @@ import os
 import pickle
 import signal
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
@@ -282,3 +283,27 @@ def test_no_plaintext_value_crosses_over() -> None:
     good = b"PASSWORD = " + LITERAL + b"\n"
     result = rewrite_python(Source("a.py", good, "python"), [_row("a.py", good)], _rewriting({"a.py": "secret_store"}))
     assert b"hunter-orders" not in pickle.dumps(result)
+
+
+def test_each_file_fetches_in_the_way_that_was_chosen_for_it() -> None:
+    """The plan's way, another one for one file, and Powertools by itself for a handler: each gets what its own way needs, and no more."""
+    program = b"import psycopg2\n\n\ndef %s:\n    return psycopg2.connect(user='u', password=" + LITERAL + b")\n"
+    sources = {
+        "app.py": Source("app.py", program % b"connect()", "python"),
+        "job.py": Source("job.py", program % b"connect()", "python"),
+        "functions/lookup.py": Source("functions/lookup.py", program % b"handler(event, context)", "python"),
+        "functions/requirements.txt": Source("functions/requirements.txt", b"aws-lambda-powertools\n", "text"),
+    }
+    rows = [_row(path, source.data) for path, source in sources.items() if source.language == "python"]
+    rewriting = replace(_rewriting(dict.fromkeys(sources, "secret_store")), chosen={"job.py": "boto3"})
+    files = dict.fromkeys(sources, ("secret_store.py",))
+    changes, skips, _ = rewrite.rewrite(sources, rows, rewriting, {"python": PYTHON}, files)
+    after = {c.path: c.result(sources[c.path].data if c.path in sources else b"").decode() for c in changes}
+    assert skips == ()
+    assert "from secret_store import get_secret, with_rotation" in after["app.py"]
+    assert "def get_secret" in after["job.py"] and 'boto3.client("secretsmanager")' in after["job.py"]
+    assert "parameters.get_secret(name" in after["functions/lookup.py"]
+    assert [path for path in after if path.endswith("secret_store.py")] == ["secret_store.py"]
+    alone = {path: source for path, source in sources.items() if path.startswith("functions/")}
+    made, _, _ = rewrite.rewrite(alone, rows[2:], rewriting, {"python": PYTHON}, files)
+    assert [c.path for c in made] == ["functions/lookup.py"], "a handler with Powertools needs no generated module"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hardcode_hunter.errors import UsageError
 from hardcode_hunter.generate import names, readers
@@ -211,7 +211,10 @@ def stacks(plan: Plan, enabled: frozenset[str]) -> tuple[Stack, ...]:
         raise UsageError(
             f"migration/plan.yaml: no retriever is called '{plan.retriever}'; known: {', '.join(retrievers)}"
         )
-    return tuple(_stack(plan, environment, enabled, retrievers[plan.retriever]) for environment in plan.environments)
+    used = {plan.retriever, *(c.retriever for s in plan.secrets for c in s.consumers if c.retriever in retrievers)}
+    actions = sorted({action for name in used for action in retrievers[name].iam_actions})
+    retriever = replace(retrievers[plan.retriever], iam_actions=tuple(actions))
+    return tuple(_stack(plan, environment, enabled, retriever) for environment in plan.environments)
 
 
 def _stack(plan: Plan, environment: Environment, enabled: frozenset[str], retriever: Retriever) -> Stack:

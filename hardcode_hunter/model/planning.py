@@ -71,6 +71,7 @@ class Consumer:
     runtime: str = "unknown"  # lambda | ecs | eks | ec2 | ci | unknown
     role: str = "unknown"
     restart: str = ""  # how it restarts on a new label, when it reads at start: said by a person
+    retriever: str = ""  # how its file fetches secrets, where that is not the plan's way: said by a person
     fields: tuple[str, ...] = ()
 
     @property

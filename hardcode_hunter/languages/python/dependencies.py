@@ -24,6 +24,12 @@ _REQUIREMENT_FILES = (
     "requirements/prod.txt",
     "requirements/production.txt",
     "requirements/requirements.txt",
+    "requirements/main.txt",
+    *(
+        f"requirements{mark}{name}.txt"
+        for mark in "-_."
+        for name in ("base", "common", "main", "prod", "production", "app")
+    ),
 )
 FILES = ("pyproject.toml", "setup.cfg", "Pipfile", *_REQUIREMENT_FILES)
 """Names, relative to a folder, under which the dependencies of the code in that folder are looked for."""
