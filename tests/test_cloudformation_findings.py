@@ -57,6 +57,16 @@ FOUND = {
         {"t.yaml": HEAD + DATABASE.format('!Sub "${AWS::Region}-x7Kq2vTz9LmR4pWd"')},
         {("t.yaml", 6, "report")},
     ),
+    "user data that is joined, name and value apart": (
+        {
+            "t.yaml": resource(
+                "AWS::EC2::Instance",
+                '      UserData:\n        Fn::Base64: !Join\n          - ""\n          - - "#!/bin/sh\\n"\n'
+                '            - "export DB_PASSWORD=\'"\n            - Grey-Heron-1984\n            - "\'\\n"\n',
+            )
+        },
+        {("t.yaml", 11, "report")},
+    ),
     "a resource of a Fn::ForEach": (
         {
             "t.yaml": HEAD

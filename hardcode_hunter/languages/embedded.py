@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from collections.abc import Sequence as Several
 from dataclasses import dataclass, replace
 
 from hardcode_hunter.languages import script
@@ -51,6 +52,37 @@ class Embedded:
         else:
             self.lines(first, last, place)
         return False
+
+    def joined(self, pieces: Several[Scalar | None], delimiter: str, place: Inside) -> None:
+        """Adds what the pieces of one text assign together: a name at the end of one, its value at the start of another. ``None`` is a
+        piece that is filled in later."""
+        text, at, piece = bytearray(), [], []
+        for number, node in enumerate(pieces):
+            if number:
+                text += delimiter.encode()
+                at += [-1] * len(delimiter.encode())
+                piece += [-1] * len(delimiter.encode())
+            said, where = self._said(node) if node is not None else (b"\0", [-1])
+            text += said
+            at += where[: len(said)]
+            piece += [number] * len(said)
+        whole = bytes(text)
+        for found in (*script.assignments(whole), *script.sql_passwords(whole)):
+            owners = set(piece[found.start : found.end])
+            if len(owners) != 1 or piece[found.extent] in (*owners, -1) or at[found.start] < 0:
+                continue  # found in its own piece, or in several, which no span can show
+            start, end = at[found.start], at[found.end - 1] + 1
+            symbol = f"{place.symbol}/{found.name}"
+            self._add(start, end, found.value(whole), found.name, symbol, at[found.extent], place)
+
+    def _said(self, node: Scalar) -> tuple[bytes, list[int]]:
+        """The text of a scalar without its quotes, and where each of its bytes stands."""
+        first, last = inside(node)
+        raw = self.gather.source.data[first:last]
+        if node.style == '"' and b"\\" in raw:
+            said, at = unescape(raw)
+            return said, [first + offset for offset in at]
+        return raw, list(range(first, last))
 
     def lines(self, first: int, last: int, place: Inside) -> None:
         """Adds the assignments in the bytes ``first`` to ``last`` of the source."""

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from hardcode_hunter.languages.embedded import Inside
 from hardcode_hunter.languages.nodes import Alias, Mapping, Node, Scalar, Sequence
 from hardcode_hunter.model import LiteralType, Position
 
@@ -201,6 +202,10 @@ def _join(template: Template, call: Call, place: Place) -> None:
             said = within_url(below) if password else below
             template.value(part, said._replace(keys=(*below.keys, str(number))))
             words.append("\0")
+    if place.script:
+        pieces = [p if isinstance(p, Scalar) and call_of(p) is None else None for p in parts.items]
+        inside = Inside(place.symbol, place.resource, place.scope, place.extent)
+        template.embedded.joined(pieces, delimiter.value, inside)
     text = RESOLVED.sub("\0", delimiter.value.join(words))
     if text.strip("\0" + delimiter.value) and not place.script:
         kind = LiteralType.TEMPLATE if "\0" in text else LiteralType.STR
