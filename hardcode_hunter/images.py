@@ -270,7 +270,8 @@ def named(
 ) -> Changes | None:
     """The change that a hook is called for: what is staged, or what ``compared`` (two refs) adds, limited to ``names``.
 
-    ``None`` when not all of ``names`` are in it: they were named for another reason (``pre-commit run --all-files``) and count whole.
+    ``None`` when not all of ``names`` are in it: they were named for another reason (``pre-commit run --all-files``) and count whole. What
+    is nowhere any more was deleted.
     """
     if not (root / ".git").exists():
         return None
@@ -278,7 +279,8 @@ def named(
         changes = staged(root, names, exclude)
     else:
         changes = since(root, compared[0], names, exclude, head=compared[1])
-    if changes.images.keys() >= set(names):
+    others = set(names).difference(changes.images)
+    if not any(os.path.lexists(root / name) or changes.exists(name) for name in others):
         return changes
     changes.git.close()
     return None

@@ -584,7 +584,22 @@ def test_a_hook_judges_new_lines_of_what_is_staged_and_other_files_whole(run: Ru
     assert run("scan", "--hook", "b.py", cwd=root).status == 1
     assert run("scan", "--hook", ".", cwd=root).status == 1
     assert run("scan", "--hook", "b.py", "--exclude", "b.py", cwd=root).status == 0
+    assert run("scan", "--hook", root / "a.py", cwd=root.parent).status == 0
     assert run("scan", "--hook", "--staged", cwd=root).status == 2
+
+
+def test_a_hook_is_given_deleted_and_renamed_files_too(run: Run, repository: Repository) -> None:
+    """As ``git diff --cached --name-only`` names them."""
+    repository.commit({"a.py": LEAKY, "b.py": LEAKY, "c.py": CLEAN, "d.py": LEAKY})
+    repository.git("rm", "-q", "a.py")
+    repository.git("mv", "b.py", "e.py")
+    repository.write({"c.py": CLEAN + "\n"})
+    repository.git("add", "-A")
+    root = repository.root
+    assert run("scan", "--hook", "a.py", cwd=root).status == 0
+    assert run("scan", "--hook", "a.py", "b.py", "c.py", "e.py", cwd=root).status == 0
+    assert run("scan", "--hook", "a.py", "d.py", cwd=root).status == 1, "d.py was not changed"
+    assert run("scan", "a.py", cwd=root).status == 2, "who scans by hand is told"
 
 
 def test_a_hook_outside_git_reads_the_files_that_it_is_given(run: Run, tree: Path) -> None:

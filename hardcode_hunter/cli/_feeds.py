@@ -41,6 +41,8 @@ def feed(options: Options, paths: tuple[Path, ...], settings: Settings, root: Pa
         return stack.enter_context(changes)
     if not options.staged and options.since is None:
         forced = settings.force_exclude or options.hook
+        if options.hook:
+            paths = tuple(path for path in paths if os.path.lexists(path)) or paths  # some were deleted
         return discover.OnDisk(discover.Walk(root), paths, settings.left_out, forced, settings.respect_gitignore)
     from hardcode_hunter import images
 
