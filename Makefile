@@ -34,7 +34,7 @@ checkov: $(VENV)/.ready
 	$(BIN)/python -m pytest -q tests/test_generate_checkov.py
 
 bench: $(VENV)/.ready
-	$(BIN)/python -m benchmarks $(CORPUS)
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m benchmarks $(CORPUS) $(if $(HISTORY),--history $(HISTORY))
 
 $(VENV)/.ready: pyproject.toml requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.13 …"; exit 1; }
