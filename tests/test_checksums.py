@@ -107,6 +107,13 @@ def test_the_account_of_an_aws_key(token: str, account: str) -> None:
     assert checksums.aws_account(token) == account
 
 
+def test_a_finding_says_which_account_a_key_is_of(rules: RuleSet) -> None:
+    text = expand('KEY = "<<aws|AKIA|123456789012>>"')
+    (found,) = findings(Sample("python", text), pipeline.languages()["python"], rules)
+    assert "looks like an AWS access key id of account 123456789012" in found.reason
+    assert text.split('"')[1] not in found.reason
+
+
 def test_a_jwt_needs_an_algorithm() -> None:
     def part(text: str) -> str:
         return base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
