@@ -49,7 +49,7 @@ def whole_tree(corpus: Path, runs: int, scratch: Path) -> list[Row]:
     all_processors = [*OURS, "--output", f"json:{scratch / 'all.json'}", tree]
     peers = {
         "kingfisher": ["kingfisher", "scan", tree, "--no-validate", "--no-update-check", "--format", "json"],
-        "betterleaks": ["betterleaks", "dir", tree, "--no-banner", "-r", os.devnull],
+        "betterleaks": ["betterleaks", "filesystem", tree, "--silent"],
         "gitleaks": ["gitleaks", "dir", tree, "--no-banner", "-r", os.devnull],
     }
     rows = side_by_side(
@@ -94,7 +94,7 @@ def history(repository: Path, runs: int) -> list[Row]:
                     "--no-validate",
                     "--no-update-check",
                 ],
-                "betterleaks": ["betterleaks", "git", root, "--no-banner", "-r", os.devnull],
+                "betterleaks": ["betterleaks", "git", root, "--silent"],
                 "gitleaks": ["gitleaks", "git", root, "--no-banner", "-r", os.devnull],
             }
         ),
