@@ -117,6 +117,9 @@ NONE = Changes()
 def plain(node: Node, changes: Changes = NONE) -> Any:
     """The tree as nested tuples: scalars with their tag, mappings as ordered pairs; aliases as their target."""
     if isinstance(node, Alias):
+        put = changes.puts.get(id(node.target))
+        if put is not None and isinstance(put[1], str):
+            return ("alias", *put)
         return ("alias", node.target.tag, _shape(node.target))
     if id(node) in changes.puts:
         return changes.puts[id(node)]

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 from bisect import bisect_right
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -215,7 +216,8 @@ def yaml_documents(data: bytes) -> list[Node]:
 
 
 def _converted(root: Any, data: bytes, to_byte: _Bytes) -> Node:
-    """Our nodes for PyYAML's, without recursion; block collections get their end from their last child."""
+    """Our nodes for PyYAML's, without recursion, in the order of the document: an anchor comes before its aliases. Block collections get
+    their end from their last child."""
     done: dict[int, Scalar | Mapping | Sequence] = {}
     open_blocks: list[Mapping | Sequence] = []
 
@@ -227,18 +229,24 @@ def _converted(root: Any, data: bytes, to_byte: _Bytes) -> Node:
         if not isinstance(new, Scalar):
             if depth > DEPTH:
                 raise Unparsable(new.start, f"nested deeper than {DEPTH} levels")
-            todo.append((node, new, depth))
+            parts = (part for pair in node.value for part in pair) if isinstance(new, Mapping) else iter(node.value)
+            frames.append((new, parts, [], depth))
             open_blocks.append(new)
         return new
 
-    todo: list[tuple[Any, Mapping | Sequence, int]] = []
+    frames: list[tuple[Mapping | Sequence, Iterator[Any], list[Node], int]] = []
     result = convert(root, 0)
-    while todo:
-        node, new, depth = todo.pop()
+    while frames:
+        new, rest, children, depth = frames[-1]
+        part = next(rest, None)
+        if part is not None:
+            children.append(convert(part, depth + 1))
+            continue
+        frames.pop()
         if isinstance(new, Mapping):
-            new.pairs = [(convert(k, depth + 1), convert(v, depth + 1)) for k, v in node.value]
+            new.pairs = list(zip(children[::2], children[1::2], strict=True))
         else:
-            new.items = [convert(v, depth + 1) for v in node.value]
+            new.items = children
     for block in reversed(open_blocks):  # children come after their parents
         if not block.flow:
             block.end = _last_end(block)

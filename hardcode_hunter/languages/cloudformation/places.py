@@ -12,7 +12,7 @@ from hardcode_hunter.languages.cloudformation.references import Reference
 from hardcode_hunter.languages.cloudformation.uses import Use, holes, walk_places
 from hardcode_hunter.languages.edits import Action, Drop, File, Put
 from hardcode_hunter.languages.embedded import unescape
-from hardcode_hunter.languages.nodes import Mapping, Node, Scalar, Sequence
+from hardcode_hunter.languages.nodes import Alias, Mapping, Node, Scalar, Sequence
 from hardcode_hunter.languages.units import Hurdle
 from hardcode_hunter.languages.writing import quoted
 from hardcode_hunter.model import Candidate, Home, LiteralType, Replacement, Shape, Span, Tier
@@ -54,7 +54,7 @@ def literal(
             )
         return [_whole(file, node, said), *said.parameters()], why
     if file.data[node.outer : node.start].find(b"&") >= 0:
-        return [], Hurdle("anchor", "the value is an anchor that other places use: write the reference there by hand")
+        return _anchor(file, root, node, row, said, why)
     if row.shape is not Shape.WHOLE or candidate.literal is LiteralType.TEMPLATE or row.part:
         return _part(file, node, row, said, why)
     return [_whole(file, node, said), *said.parameters()], why
@@ -72,6 +72,21 @@ def _told(why: Hurdle | None, unread: str | None) -> Hurdle | None:
     if why is None or why.code != "needs-code" or not unread:
         return why
     return Hurdle(why.code, f"{why.why} ({unread})", why.tier)
+
+
+def _anchor(file: File, root: Mapping, node: Scalar, row: Replacement, said: Reference, why: Hurdle | None) -> Outcome:
+    """A value that other places use by its anchor: the reference takes its place when all of them can take it."""
+    others = [spot for found, spot in walk_places(root) if isinstance(found, Alias) and found.target is node]
+    for spot in others:
+        found = hurdle(spot, said.home)
+        why = found if found is not None and (why is None or found.tier is None) else why
+    if why is not None and why.tier is None:
+        return [], why
+    if row.shape is not Shape.WHOLE or row.part or node.style in ("|", ">") or node.tag.startswith("!"):
+        return [], Hurdle("anchor", "the value is an anchor that other places use: write the reference there by hand")
+    put = _whole(file, node, said)
+    span = Span(node.start, node.end)  # the anchor itself stays
+    return [Put(node, put.text, put.plain, span), *said.parameters()], why
 
 
 def _node_at(root: Mapping, span: Span) -> tuple[Node, Spot] | None:
@@ -133,7 +148,7 @@ def _secret_string(
     ], why
 
 
-def _whole(file: File, node: Node, said: Reference) -> Action:
+def _whole(file: File, node: Node, said: Reference) -> Put:
     style = node.style if isinstance(node, Scalar) else ""
     text = quoted(said.text, style, file.json)
     if not said.environments:
