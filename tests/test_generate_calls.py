@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from botocore.client import BaseClient
 
-from hardcode_hunter.model import Access, Home, Plan, RotationChoice, Secret, SecretField
+from hardcode_hunter.model import Access, Consumer, Home, Plan, RotationChoice, Secret, SecretField
 from hardcode_hunter.plugins import Retriever, Rotation, load
 from tests import iam
 from tests.embedded.aws import EmbeddedAws
@@ -112,6 +112,27 @@ def test_a_consumer_may_do_what_the_rewritten_code_does_and_nothing_else(
         for action in done:
             request = iam.Request(f"{ROLE}service/mailer", action, statement["Resource"])
             assert iam.allowed(request, [policy], None, owner=ACCOUNT)
+
+
+def test_a_file_that_fetches_in_another_way_widens_the_policies_of_its_secrets_alone() -> None:
+    other = next(n for n, r in RETRIEVERS.items() if set(r.iam_actions) - set(RETRIEVERS["helper"].iam_actions))
+    role = f"{ROLE}app"
+    files = {"a": Consumer("a.py", 1, "f", role=role, retriever=other), "b": Consumer("b.py", 2, "g", role=role)}
+    same_file = Consumer("a.py", 9, "h", role=role)
+    secrets = (
+        token("one", consumers=(files["a"],)),
+        token("two", consumers=(same_file, files["b"])),
+        token("three", consumers=(files["b"],)),
+    )
+    resources = Deployed(
+        template := parsed(texts(plan(*secrets))["migration/prod/secrets.yaml"]), parameters_for(template)
+    ).resources()
+    allowed = {
+        id: set(resources[f"ConsumerPolicy{id}"]["Properties"]["PolicyDocument"]["Statement"][0]["Action"])
+        for id in ("One", "Two", "Three")
+    }
+    helper, another = set(RETRIEVERS["helper"].iam_actions), set(RETRIEVERS[other].iam_actions)
+    assert allowed == {"One": another, "Two": helper | another, "Three": helper}
 
 
 # ---------------------------------------------------------------- parliament

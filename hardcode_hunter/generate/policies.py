@@ -221,18 +221,18 @@ def resource_policy(stack: Stack, item: Item) -> Document:
         _deny("WriteValue", ["secretsmanager:PutSecretValue", "secretsmanager:UpdateSecretVersionStage"], (WRITERS, *rotating), hosted),
         _deny("ChangeSecret", CHANGE_SECRET, (ADMINISTRATORS, DEPLOYERS, ROOT)),
         _deny("DeleteSecret", ["secretsmanager:DeleteSecret"], (ADMINISTRATORS, ROOT)),
-        *(_read_from(stack, account, stack.foreign(item, account)) for account in stack.foreign_accounts if stack.foreign(item, account)),
+        *(_read_from(item, account, stack.foreign(item, account)) for account in stack.foreign_accounts if stack.foreign(item, account)),
     ])  # fmt: skip
 
 
-def _read_from(stack: Stack, account: str, readers: Sequence[Principal]) -> Document:
+def _read_from(item: Item, account: str, readers: Sequence[Principal]) -> Document:
     """Lets ``readers`` of another account in, who need it here as well as in a policy of their own. The account stands as the
     principal and the readers in the condition, so that the policy doesn't fail on a role that is not there yet."""
     return {
         "Sid": f"ReadValueFrom{account}",
         "Effect": "Allow",
         "Principal": {"AWS": _root_of(account)},
-        "Action": list(stack.read_actions[Home.SECRETS_MANAGER]),
+        "Action": list(item.reads),
         "Resource": "*",  # in a resource policy: this secret
         "Condition": {"ArnEquals": {"aws:PrincipalArn": [reader.arn for reader in readers]}},
     }
@@ -273,7 +273,7 @@ def consumer_policy(stack: Stack, item: Item) -> Document:
     reading: Document = {
         "Sid": "ReadValue",
         "Effect": "Allow",
-        "Action": list(stack.read_actions[item.home]),
+        "Action": list(item.reads),
         "Resource": Flat((arn, *copies.values())) if copies else arn,
     }
     use = decrypt("ssm" if parameter else "secretsmanager", context, arn, ["kms:Decrypt"], Many("keys", item.id))

@@ -42,6 +42,7 @@ class Item:
     arn: str  # of the existing secret, when the plan has it
     principals: tuple[Principal, ...]
     inputs: tuple[RoleInput, ...]
+    reads: tuple[str, ...]  # actions of the code that reads it
     function: str = ""  # id of the rotation function that serves it
 
     @property
@@ -104,7 +105,6 @@ class Stack:
     shards: tuple[Shard, ...]
     roles_instead: tuple[Secret, ...]  # credentials that are not stored at all
     waiting: tuple[Secret, ...]  # a question about them is open: they are left out
-    read_actions: Mapping[Home, tuple[str, ...]]
     rotating: bool  # switched on by `rotate`
 
     @property
@@ -211,29 +211,30 @@ def stacks(plan: Plan, enabled: frozenset[str]) -> tuple[Stack, ...]:
         raise UsageError(
             f"migration/plan.yaml: no retriever is called '{plan.retriever}'; known: {', '.join(retrievers)}"
         )
-    used = {plan.retriever, *(c.retriever for s in plan.secrets for c in s.consumers if c.retriever in retrievers)}
-    actions = sorted({action for name in used for action in retrievers[name].iam_actions})
-    retriever = replace(retrievers[plan.retriever], iam_actions=tuple(actions))
-    return tuple(_stack(plan, environment, enabled, retriever) for environment in plan.environments)
+    return tuple(_stack(plan, environment, enabled, retrievers) for environment in plan.environments)
 
 
-def _stack(plan: Plan, environment: Environment, enabled: frozenset[str], retriever: Retriever) -> Stack:
+def _stack(plan: Plan, environment: Environment, enabled: frozenset[str], retrievers: Mapping[str, Retriever]) -> Stack:
     check_environment(environment)
     all_here = [s for s in plan.secrets if s.environment == environment.name]
     secrets = [s for s in all_here if not s.blocked]
     stored = [s for s in secrets if s.home is not Home.ROLE]
-    items = [_item(plan, environment, secret) for secret in stored]
+    items = [_item(plan, environment, secret, _reads(plan, secret, retrievers)) for secret in stored]
     _check_unique(environment, items)
     on = frozenset(s.id for s in secrets) & enabled
     shards = tuple(_shard(name, group, on) for name, group in _groups(items, "")) if items else ()
-    reading = {
-        Home.SECRETS_MANAGER: retriever.iam_actions,
-        Home.MANAGED: retriever.iam_actions,
-        Home.PARAMETER_STORE: ("ssm:GetParameter",),
-    }
     roles = tuple(s for s in secrets if s.home is Home.ROLE)
     waiting = tuple(s for s in all_here if s.blocked)
-    return Stack(plan.application, environment, shards, roles, waiting, reading, bool(on))
+    return Stack(plan.application, environment, shards, roles, waiting, bool(on))
+
+
+def _reads(plan: Plan, secret: Secret, retrievers: Mapping[str, Retriever]) -> tuple[str, ...]:
+    """The actions of the code that reads ``secret``: of the plan's retriever, and of what a consumer's file was given instead."""
+    if secret.home is Home.PARAMETER_STORE:
+        return ("ssm:GetParameter",)
+    given = {c.path: c.retriever for s in plan.secrets for c in s.consumers if c.retriever in retrievers}
+    used = {given.get(c.path, plan.retriever) for c in secret.consumers} or {plan.retriever}
+    return tuple(sorted({action for name in used for action in retrievers[name].iam_actions}))
 
 
 def _groups(items: Sequence[Item], bits: str) -> Iterator[tuple[str, Sequence[Item]]]:
@@ -269,7 +270,7 @@ def _shard(name: str, items: Sequence[Item], on: frozenset[str]) -> Shard:
 
 
 def _served(item: Item, function: str) -> Item:
-    return Item(item.secret, item.name, item.declared, item.arn, item.principals, item.inputs, function)
+    return replace(item, function=function)
 
 
 def _rotation(items: Sequence[Item]) -> Rotation:
@@ -318,7 +319,7 @@ def _check_master(where: str, secret: Secret) -> None:
         )
 
 
-def _item(plan: Plan, environment: Environment, secret: Secret) -> Item:
+def _item(plan: Plan, environment: Environment, secret: Secret, reads: tuple[str, ...]) -> Item:
     where = f"migration/plan.yaml: secret '{secret.id}'"
     name = plan.secret_name(secret)
     arn = name if name.startswith("arn:") else ""
@@ -337,7 +338,7 @@ def _item(plan: Plan, environment: Environment, secret: Secret) -> Item:
         raise UsageError(
             f"{where}: {away[0].arn} is in another account, which can't read a parameter of this one; choose the home 'secretsmanager'"
         )
-    return Item(secret, name, declared, arn, principals, inputs)
+    return Item(secret, name, declared, arn, principals, inputs, reads)
 
 
 def _check_unique(environment: Environment, items: Sequence[Item]) -> None:
