@@ -75,6 +75,13 @@ def test_the_formats_that_are_promised_are_there() -> None:
     } <= set(FORMATS)
 
 
+def test_the_help_names_them_all(run: Run, tmp_path: Path) -> None:
+    said = " ".join(run("scan", "--help", cwd=tmp_path).out.split())
+    named = re.search(r"How to print \((.*?)\)", said)
+    assert named is not None
+    assert set(named.group(1).split(", ")) == set(FORMATS)
+
+
 @pytest.mark.parametrize("form", sorted(FORMATS))
 def test_each_is_in_a_module_of_its_own_and_named_by_it(form: str) -> None:
     assert (ROOT / "hardcode_hunter" / "formats" / f"{form.replace('-', '_')}.py").is_file()

@@ -74,7 +74,8 @@ class Options:
     multiple=True,
     metavar="FORMAT[:FILE]",
     shell_complete=_completing.formats,
-    help="How to print, and where; repeatable. Default: full.",
+    help="How to print (full, concise, grouped, json, jsonl, sarif, github, github-summary, gitlab-secrets, gitlab, junit, html), and "
+    "where; repeatable. Default: full.",
 )
 @click.option(
     "--color",
@@ -86,16 +87,16 @@ class Options:
     "-q", "--quiet", is_flag=True, help="Say nothing of remarks, nor of files that could only be read as text."
 )
 @click.option("-v", "--verbose", is_flag=True, help="Say what was looked at, even when nothing is found.")
-@click.option("--staged", is_flag=True, help="Judge the new lines of what is staged, as it is staged.")
+@click.option("--staged", is_flag=True, help="Judge what the index adds to HEAD, as it is staged.")
 @click.option(
     "--hook",
     is_flag=True,
-    help="For hooks: judge the new lines of PATHS, as staged; of files that were not changed everything. Takes no change and no file for fine, and leaves out what is excluded.",
+    help="For hooks: judge what the commit adds to PATHS; all of files that it doesn't touch. Implies --force-exclude and --allow-empty.",
 )
 @click.option(
     "--since",
     metavar="REF",
-    help="Judge the new lines of HEAD since its merge base with REF. 'auto': what CI or pre-commit compares with.",
+    help="Judge what HEAD adds to its merge base with REF. 'auto': what CI or pre-commit compares with.",
 )
 @click.option("--stdin-filename", metavar="NAME", help="What the text from stdin (PATH -) is called.")
 @click.option(
