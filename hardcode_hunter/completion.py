@@ -112,7 +112,7 @@ def _verified(
     if expected and not searched:
         why = "; ".join(dict.fromkeys(known.failed)) or "nothing is stored"
         raise UsageError(f"no value to look for can be read: {why}")
-    names = [n for n in discover.files(tree.root, [tree.root]) if not n.startswith("migration/")]
+    names = [n for n in discover.everything(tree.root) if not n.startswith("migration/")]
     told(f"searching {len(names)} files")
     search = verifying.copies(tree.root, names, values, findings=tree.scan.findings)
     for one in around:

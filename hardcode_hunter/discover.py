@@ -249,7 +249,13 @@ def git_environment() -> dict[str, str]:
     }
 
 
-def _git_listing(root: Path, folder: Path) -> list[str] | None:
+def everything(root: Path) -> list[str]:
+    """What :func:`files` lists, and every other file that git tracks: a compiled module or a lock file can hold a value too. Sorted."""
+    tracked = _git_listing(root, root, "--cached") if (root / ".git").exists() else None
+    return sorted({*files(root, [root]), *(tracked or ())})
+
+
+def _git_listing(root: Path, folder: Path, *which: str) -> list[str] | None:
     import subprocess  # not needed for files that are named, as a hook does
 
     command = [
@@ -261,9 +267,7 @@ def _git_listing(root: Path, folder: Path) -> list[str] | None:
         "ls-files",
         "-z",
         "--full-name",
-        "--cached",
-        "--others",
-        "--exclude-standard",
+        *(which or ("--cached", "--others", "--exclude-standard")),
     ]
     try:
         run = subprocess.run(command, capture_output=True, env=git_environment(), check=False, timeout=600)

@@ -63,7 +63,7 @@ def _look(tree: Tree, root: Path, values: Values) -> Neighbour:
     name = os.path.relpath(root, os.path.realpath(tree.root))
     scan, _ = pipeline.scan([root], config.load(root), root, key=tree.reading.key)
     findings = tuple(replace(f, path=f"{name}/{f.path}") for f in (*scan.findings, *scan.suppressed))
-    names = [n for n in discover.files(root, [root]) if not n.startswith("migration/")]
+    names = [n for n in discover.everything(root) if not n.startswith("migration/")]
     found = verifying.copies(root, names, values, findings=scan.findings)
     search = Search(
         tuple(replace(c, path=f"{name}/{c.path}") for c in found.copies),

@@ -11,6 +11,7 @@ import pytest
 
 from hardcode_hunter import discover
 from hardcode_hunter.errors import UsageError
+from tests.gate import Repository
 
 Tree = Callable[..., Path]
 
@@ -109,3 +110,12 @@ def test_a_template_in_utf_16_is_a_problem_and_a_picture_is_none(tree: Tree) -> 
     assert [feed.read(name) for name in feed.names()] == [None, None]
     assert [(p.path, p.fatal) for p in walk.problems] == [("template.yaml", True)]
     assert walk.skipped["binary"] == 2
+
+
+def test_what_git_tracks_is_searched_whatever_it_is_called(tmp_path: Path) -> None:
+    repository = Repository(tmp_path / "r")
+    tracked = ["__pycache__/a.pyc", "node_modules/x.js", "package-lock.json", ".secrets.baseline", "a.py"]
+    repository.commit(dict.fromkeys(tracked, "x\n"))
+    repository.write({"__pycache__/b.pyc": "x\n", "b.py": "x\n"})
+    assert discover.everything(repository.root) == sorted([*tracked, "b.py"])
+    assert list(discover.files(repository.root, [repository.root])) == ["a.py", "b.py"]
