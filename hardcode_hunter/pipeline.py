@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path
@@ -27,6 +27,8 @@ PASSING = (".json", ".template", ".tf", ".tfvars", ".yaml", ".yml")
 """Suffixes of the languages that have ``passes_on``: for other files without a hit no language is loaded."""
 SOLE = {".py": "python", ".pyi": "python", ".pyw": "python"}
 """Suffixes that one language alone claims → its module: for these files the other languages are not loaded."""
+BUDGET = 25_000
+"""Literals near a hit that are judged in one file: some four seconds of work and 200 MiB."""
 COMMENT = b"hardcode-hunter:"
 """What a comment of ours begins with: a file that has one is kept, so that one that hushes nothing can be told."""
 
@@ -138,7 +140,7 @@ def _take(reading: Reading, fallback: str, name: str, data: bytes, hits: Hits) -
 def extract(language: Language, source: Source, hits: Hits) -> Extraction:
     """The language's candidates; when it fails on a file, that is a problem and the text rules take over."""
     try:
-        return language.candidates(source, hits)
+        return _within_budget(source, language.candidates(source, hits))
     except (RecursionError, MemoryError, ValueError) as error:
         from hardcode_hunter.model import Extraction, Problem
 
@@ -146,7 +148,23 @@ def extract(language: Language, source: Source, hits: Hits) -> Extraction:
         problem = Problem(
             source.path, 0, f"could not be parsed as {language.title} ({type(error).__name__}); text rules were used"
         )
-        return Extraction(text.candidates, text.references, (*text.problems, problem))
+        return _within_budget(source, Extraction(text.candidates, text.references, (*text.problems, problem)))
+
+
+def _within_budget(source: Source, found: Extraction) -> Extraction:
+    """The first literals of a file, and a problem that says where the rest begins, when there are more than can be judged in seconds."""
+    if len(found.candidates) <= BUDGET:
+        return found
+    from hardcode_hunter.model import Problem
+
+    first = found.candidates[BUDGET]
+    problem = Problem(
+        source.path,
+        first.line,
+        f"{len(found.candidates)} literals could be credentials, more than the {BUDGET} that one file may have: those from"
+        f" column {first.column} of this line on were not judged; split the file, or exclude it",
+    )
+    return replace(found, candidates=found.candidates[:BUDGET], problems=(*found.problems, problem))
 
 
 def scan(
