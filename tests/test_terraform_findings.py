@@ -169,6 +169,9 @@ FOUND = {
 }
 
 CLEAN = {
+    "the condition of a choice": 'variable "given" {\n  default = ""\n}\nlocals {\n'
+    '  db_password = length(var.given) > 0 && var.given != "harbour-office" ? var.given : random_password.x.result\n}\n'
+    'resource "aws_db_instance" "a" {\n  password = local.db_password\n}\n',
     "references": 'resource "aws_db_instance" "a" {\n  password = var.db_password\n}\nresource "aws_db_instance" "b" {\n  password = random_password.x.result\n}\n'
     'resource "aws_db_instance" "c" {\n  password = jsondecode(data.aws_secretsmanager_secret_version.x.secret_string)["password"]\n}\n'
     'resource "aws_db_instance" "d" {\n  password_wo = ephemeral.aws_secretsmanager_secret_version.x.secret_string\n}\n'

@@ -44,6 +44,7 @@ CARRIED: dict[str, tuple[int, ...]] = {
     **dict.fromkeys(("split", "join", "templatefile"), (1,)),
     "lookup": (2,),
 }
+COMPARING = frozenset(["==", "!=", "<", ">", "<=", ">="])
 _OPEN = re.compile(r"://[^\s/@]*:\Z")
 """A text that a URL's password follows."""
 SCRIPTS = frozenset(
@@ -144,20 +145,22 @@ class Expressions:
 
     def _parts(self, node: Node, place: Place) -> None:
         children = node.children
-        comparison = any(c.type in ("==", "!=") for c in children)
+        comparison = any(c.type in COMPARING for c in children)
         name = ""
         for number, child in enumerate(children):
             if child.type == "variable_expr":
                 used = syntax.traversal_at(children, number, self.data)
                 name = used.names[-1]
                 self._reference(used, place)
-        below = place._replace(position=Position.COMPARISON, name=name or place.name) if comparison else place
+        # what is compared goes nowhere
+        apart = place._replace(position=Position.COMPARISON, name=name or place.name, resource="", defines="")
+        below = apart if comparison else place
         skip = node.type == "conditional"
         for number, child in enumerate(children):
             if child.type == "index":
                 self._index(child, place)
             elif child.type not in ("variable_expr", "get_attr") and (child.children or child.type == "numeric_lit"):
-                arm = below._replace(note="condition", position=Position.COMPARISON) if skip and number == 0 else below
+                arm = apart._replace(note="condition") if skip and number == 0 else below
                 self.expression(child, arm)
 
     def _index(self, node: Node, place: Place) -> None:
