@@ -13,9 +13,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from hardcode_hunter.ruleset.characters import Item, of_class, of_item
+
 WIDEST = 4096  # characters that one repeat in a value pattern may take
 NARROW = 16  # a repeat whose length varies by no more than this may be followed by what it can match itself
-Item = tuple[Any, Any]
 WAYS = 4096  # in which a match may go on from one start: each is tried before a text is given up
 REPEATS = (op.MAX_REPEAT, op.MIN_REPEAT, op.POSSESSIVE_REPEAT)
 FORBIDDEN = {
@@ -153,64 +154,13 @@ def _mandatory(item: Item) -> bool:
     return True
 
 
-# ---------------------------------------------------------------- character sets: code points below 128, and 128 for all others
-
-EVERY = frozenset(range(129))
-DIGITS = frozenset(range(48, 58))
-SPACES = frozenset([9, 10, 11, 12, 13, 32, 28, 29, 30, 31, 128])
-WORD = frozenset([*range(48, 58), *range(65, 91), 95, *range(97, 123), 128])
-CATEGORIES = {
-    op.CATEGORY_DIGIT: DIGITS | {128},
-    op.CATEGORY_NOT_DIGIT: EVERY - DIGITS,
-    op.CATEGORY_SPACE: SPACES,
-    op.CATEGORY_NOT_SPACE: EVERY - (SPACES - {128}),
-    op.CATEGORY_WORD: WORD,
-    op.CATEGORY_NOT_WORD: EVERY - (WORD - {128}),
-}
-
-
-def _code(point: int, fold: bool) -> frozenset[int]:
-    codes = {min(point, 128)}
-    if fold:
-        codes |= {min(ord(c), 128) for c in chr(point).lower() + chr(point).upper()}
-    return frozenset(codes)
-
-
-def _class(members: Sequence[Item], fold: bool) -> frozenset[int]:
-    found: set[int] = set()
-    negated = False
-    for kind, argument in members:
-        if kind is op.NEGATE:
-            negated = True
-        elif kind is op.LITERAL:
-            found |= _code(argument, fold)
-        elif kind is op.RANGE:
-            low, high = argument
-            for point in range(low, min(high, 127) + 1):
-                found |= _code(point, fold)
-            if high > 127:
-                found.add(128)
-        elif kind is op.CATEGORY:
-            found |= CATEGORIES[argument]
-    return EVERY - (found - {128}) if negated else frozenset(found)
-
-
-def _single(kind: Any, argument: Any, fold: bool) -> frozenset[int] | None:
-    if kind is op.LITERAL:
-        return _code(argument, fold)
-    if kind is op.NOT_LITERAL:
-        return EVERY - (_code(argument, fold) - {128})
-    if kind is op.IN:
-        return _class(argument, fold)
-    if kind is op.ANY:
-        return EVERY - {10}
-    return None
+# ---------------------------------------------------------------- what a match can begin with, and what can be in it
 
 
 def _first(item: Item, fold: bool) -> frozenset[int]:
     """Characters that a match of ``item`` can begin with."""
     kind, argument = item
-    single = _single(kind, argument, fold)
+    single = of_item(kind, argument, fold)
     if single is not None:
         return single
     if kind in REPEATS:
@@ -237,7 +187,7 @@ def _characters(items: Any, fold: bool) -> frozenset[int]:
     """Characters that can occur anywhere in a match."""
     found: frozenset[int] = frozenset()
     for kind, argument in items:
-        single = _single(kind, argument, fold)
+        single = of_item(kind, argument, fold)
         if single is not None:
             found |= single
         elif kind in REPEATS:
@@ -347,7 +297,7 @@ def _beginnings(item: Item) -> Beginnings:
     if kind is op.LITERAL:
         return {(chr(argument).lower(), True)}
     if kind is op.IN:
-        letters = _class(argument, False)
+        letters = of_class(argument, False)
         return {(chr(c).lower(), True) for c in letters} if len(letters) <= 8 and 128 not in letters else UNKNOWN
     if kind is op.SUBPATTERN:
         return _heads(list(argument[3]))
