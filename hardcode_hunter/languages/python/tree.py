@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import libcst as cst
-from libcst.metadata import CodeRange, MetadataWrapper, PositionProvider, WhitespaceInclusivePositionProvider
+from libcst.metadata import CodeRange, MetadataWrapper, PositionProvider
 
 from hardcode_hunter.languages.python.layout import Layout, Undecodable
 from hardcode_hunter.languages.python.reasons import Unchanged
@@ -92,9 +92,14 @@ class Tree:
         )
 
     def outer_start(self, node: cst.CSTNode) -> int:
-        """Where a node starts with all that LibCST counts to it: comments and empty lines above a statement."""
-        start = self.wrapper.resolve(WhitespaceInclusivePositionProvider)[node].start
-        return self.layout.at(start.line, start.column)
+        """Where a statement starts with all that LibCST counts to it: decorators, and the comments and empty lines above it.
+
+        Counted in lines: asking LibCST for it costs a walk over the whole file.
+        """
+        decorators = getattr(node, "decorators", ())
+        first = decorators[0] if decorators else node
+        above = len(getattr(node, "leading_lines", ())) + (len(first.leading_lines) if decorators else 0)
+        return self.layout.starts[self.positions[first].start.line - 1 - above]
 
 
 def parsed(text: str) -> ast.Module:
@@ -139,7 +144,8 @@ def round_trip(data: bytes, layout: Layout) -> cst.Module:
     """LibCST's tree of the file, which gives back the very same bytes. Raises :class:`Unchanged`."""
     try:
         module = cst.parse_module(data)
-        exact = module.code == layout.text and module.bytes == data
+        code = module.code
+        exact = code == layout.text and code.encode(module.encoding) == data
     except (RecursionError, MemoryError):
         raise Unchanged("too-deep") from None
     except Exception:  # a parser's own text may quote the source
