@@ -6,6 +6,7 @@ import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hardcode_hunter.config import BASELINE, Settings
@@ -62,17 +63,39 @@ def judge(
     """
     every = frozenset(f.id for f in found)
     if not settings.suppressions:
-        return Judged(_added_to_old(_new(_wanted(found, settings), sources, feed), found, sources, feed, detect), ())
+        return Judged(
+            _added_to_old(_new(_wanted(found, settings), sources, feed), found, sources, feed, detect, settings), ()
+        )
     if not sources:
         return _known(Judged((), ()), settings, feed, gate, every, seen, detect, trusted)
     from hardcode_hunter import suppress
 
     standing = trusted.standing if trusted else lambda source: None
-    said = suppress.suppress(found, sources, require_reason=settings.require_reason, standing=standing)
+    said = suppress.suppress(
+        found,
+        sources,
+        require_reason=settings.require_reason,
+        standing=standing,
+        role=_roles(settings),
+        partial=hasattr(feed, "images"),
+    )
     new = _new(_wanted(said.kept, settings), sources, feed)
-    kept, ignored = _per_file(_added_to_old(new, found, sources, feed, detect), settings)
+    kept, ignored = _per_file(_added_to_old(new, found, sources, feed, detect, settings), settings)
     hushed = (*_new(_wanted(said.hushed, settings), sources, feed), *ignored)
     return _known(Judged(kept, hushed, said.remarks), settings, feed, gate, every, seen, detect, trusted)
+
+
+def _roles(settings: Settings) -> Callable[[str], str]:
+    """The role of a rule by its id."""
+
+    def role(rule: str) -> str:
+        from hardcode_hunter import ruleset
+
+        folders = tuple(Path(folder) for folder in settings.extra_rules)
+        known = ruleset.load(folders, builtin=settings.default_rules).get(rule)
+        return known.role if known else ""
+
+    return role
 
 
 def _wanted(findings: Iterable[Finding], settings: Settings) -> tuple[Finding, ...]:
@@ -120,7 +143,12 @@ def _new(findings: tuple[Finding, ...], sources: Mapping[str, Source], feed: Fee
 
 
 def _added_to_old(
-    new: tuple[Finding, ...], found: Sequence[Finding], sources: Mapping[str, Source], feed: Feed, detect: Detect
+    new: tuple[Finding, ...],
+    found: Sequence[Finding],
+    sources: Mapping[str, Source],
+    feed: Feed,
+    detect: Detect,
+    settings: Settings,
 ) -> tuple[Finding, ...]:
     """``new`` without what stands in the old image too, the same value under the same symbol: its line was only written otherwise.
 
@@ -131,7 +159,7 @@ def _added_to_old(
         return new
     left: dict[str, Counter[tuple[str, str]]] = {}
     for path in {f.path for f in new}:
-        left[path] = _stood(images[path].before, feed.old_file, detect)  # type: ignore[attr-defined]
+        left[path] = _stood(images[path].before, feed.old_file, detect, _roles(settings))  # type: ignore[attr-defined]
     changed = {f.id for f in _new(tuple(found), sources, feed)}
     for finding in found:
         if finding.path in left and finding.id not in changed:
@@ -145,7 +173,9 @@ def _added_to_old(
     return tuple(kept)
 
 
-def _stood(path: str, old_file: Callable[[str], bytes | None], detect: Detect) -> Counter[tuple[str, str]]:
+def _stood(
+    path: str, old_file: Callable[[str], bytes | None], detect: Detect, role: Callable[[str], str]
+) -> Counter[tuple[str, str]]:
     """Symbols and digests of what no comment hushes in a file of the old image; none when there is no such file."""
     data = old_file(path) if path else None
     if data is None:
@@ -155,7 +185,7 @@ def _stood(path: str, old_file: Callable[[str], bytes | None], detect: Detect) -
 
     rows = tuple(detect(path, data))
     if rows:
-        rows = suppress.suppress(rows, {path: Source(path, data, rows[0].language)}).kept
+        rows = suppress.suppress(rows, {path: Source(path, data, rows[0].language)}, role=role).kept
     return Counter((f.symbol, f.digest) for f in rows)
 
 

@@ -30,6 +30,8 @@ MARKERS = (
 )
 """A file without any of these has nothing that hushes."""
 OURS = b"hardcode-hunter:"
+Role = Callable[[str], str]
+"""The role that a rule finds: password, token … Empty for what is no rule."""
 _OURS = re.compile(r"hardcode-hunter:\s*ignore(-next-line|-file)?\s*(?:\[([^\]]{0,500})\])?([^\n]{0,500})")
 _PRAGMA = re.compile(r"pragma: ?(?:allow|white)list[ -]+(nextline[ -]+)?secret")
 _PLAIN = {
@@ -64,8 +66,13 @@ class _Directive:
     line: int = 0
     used: set[str] = field(default_factory=set)
 
-    def covers(self, finding: Finding) -> bool:
-        return "*" in self.rules or finding.rule in self.rules
+    def covering(self, finding: Finding) -> str:
+        """The rule by which it covers ``finding``, empty when it doesn't."""
+        return next((rule for rule in self.rules if rule in ("*", finding.rule)), "")
+
+    def akin(self, finding: Finding, role: Role) -> str:
+        """The same for a rule of the same role: which of them finds a value is told by what other files do with it."""
+        return next((rule for rule in self.rules if finding.role and role(rule) == finding.role), "")
 
 
 @dataclass(slots=True)
@@ -84,8 +91,8 @@ class _Hushed:
     def add(self, line: int, rules: Iterable[str], by: str) -> None:
         self.lines.setdefault(line, []).append(_Directive(tuple(rules), by))
 
-    def directive(self, finding: Finding) -> _Directive | None:
-        """The comment that hushes ``finding``; ``None`` when none does."""
+    def directive(self, finding: Finding, role: Role) -> _Directive | None:
+        """The comment that hushes ``finding``, which is taken down as needed; ``None`` when none does."""
         own = range(finding.line, max(finding.line, finding.end_line) + 1)
         lines = dict.fromkeys([*own, *self.statements.get(finding.line, ())])
         said = [row for line in lines for row in self.lines.get(line, ())]
@@ -94,7 +101,14 @@ class _Hushed:
         for scope, rows in self.scopes.items():
             if finding.scope == scope or finding.scope.startswith((scope + "/", scope + ".")):
                 said += rows
-        return next((row for row in (*said, *self.file) if row.covers(finding)), None)
+        tried = [(row, row.covering(finding)) for row in (*said, *self.file)]
+        if not any(rule for _, rule in tried):
+            tried = [(row, row.akin(finding, role)) for row in said]
+        for row, rule in tried:
+            if rule:
+                row.used.add(rule)
+                return row
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +136,13 @@ def suppress(
     *,
     require_reason: bool = False,
     standing: Callable[[Source], Stood | None] = lambda source: None,
+    role: Role = lambda rule: "",
+    partial: bool = False,
 ) -> Suppressed:
     """``sources`` are the files that have candidates or one of our comments. With ``require_reason`` a comment of ours without one hushes nothing.
 
     ``standing`` says for each file what may hush in it, ``None`` for everything. What else would hush is told, and hushes nothing.
+    ``partial``: not all files were read, so that a comment which hushes nothing here may be needed.
     """
     rows = tuple(findings)
     by_path: dict[str, list[Finding]] = {path: [] for path, source in sources.items() if OURS in source.data}
@@ -138,21 +155,20 @@ def suppress(
     hushed: list[Finding] = []
     remarks: list[Remark] = []
     for finding in rows:
-        directive = said[finding.path].directive(finding) if finding.path in said else None
-        if directive is not None:
-            directive.used.add(finding.rule)
-        elif finding.path in said and (added := read[finding.path][1].directive(finding)):
+        directive = said[finding.path].directive(finding, role) if finding.path in said else None
+        if directive is None and finding.path in said and (added := read[finding.path][1].directive(finding, role)):
             what = f"a comment ({added.by}) that would hush this is new here, and not obeyed"
             remarks.append(Remark("not-obeyed", finding.path, finding.line, what))
         if directive is None or (require_reason and directive.by == "ours" and not directive.reason):
             kept.append(finding)
         else:
             hushed.append(replace(finding, suppressed=directive.by, justification=directive.reason))
-    remarks += [remark for path, file in sorted(said.items()) for remark in _remarks(path, file, require_reason)]
+    for path, file in sorted(said.items()):
+        remarks += _remarks(path, file, require_reason, partial)
     return Suppressed(tuple(kept), tuple(hushed), tuple(remarks))
 
 
-def _remarks(path: str, file: _Hushed, require_reason: bool) -> Iterator[Remark]:
+def _remarks(path: str, file: _Hushed, require_reason: bool, partial: bool) -> Iterator[Remark]:
     for directive in file.ours:
         idle = [rule for rule in directive.rules if rule not in directive.used and not (rule == "*" and directive.used)]
         if not directive.rules:
@@ -162,7 +178,7 @@ def _remarks(path: str, file: _Hushed, require_reason: bool) -> Iterator[Remark]
                 directive.line,
                 "names no rule and hushes nothing; write  hardcode-hunter: ignore[RULE] reason",
             )
-        elif idle:
+        elif idle and not partial:
             yield Remark(
                 "unused-comment",
                 path,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.gate import Run, write
+from tests.gate import Repository, Run, write
 
 pytest_plugins = ("tests.gate_fixtures",)
 
@@ -16,7 +16,8 @@ CASES = {
     "ours": ("a.py", f"{PYTHON}  # hardcode-hunter: ignore[generic-password] it opens nothing\n", "ours"),
     "ours, several rules": ("a.py", f"{PYTHON}  # hardcode-hunter: ignore[smtp, generic-password]\n", "ours"),
     "ours, all rules": ("a.py", f"{PYTHON}  # hardcode-hunter: ignore[*] seed\n", "ours"),
-    "ours, another rule": ("a.py", f"{PYTHON}  # hardcode-hunter: ignore[mail-password]\n", ""),
+    "ours, another rule": ("a.py", f"{PYTHON}  # hardcode-hunter: ignore[stripe-key]\n", ""),
+    "ours, another rule of the same role": ("a.py", f"{PYTHON}  # hardcode-hunter: ignore[mail-password]\n", "ours"),
     "ours, no rule": ("a.py", f"{PYTHON}  # hardcode-hunter: ignore\n", ""),
     "ours, next line": ("a.py", f"# hardcode-hunter: ignore-next-line[generic-password] seed\n{PYTHON}\n", "ours"),
     "ours, next line but one": ("a.py", f"# hardcode-hunter: ignore-next-line[generic-password]\n\n{PYTHON}\n", ""),
@@ -206,6 +207,48 @@ def test_a_reason_can_be_required(run: Run, tree: Path) -> None:
     assert "a.py:1: gives no reason" in ran.err
     write(tree, {"a.py": f"{PYTHON}  # hardcode-hunter: ignore[generic-password] seed\n"})
     assert run("scan", ".", cwd=tree).status == 0
+
+
+SETTINGS = 'DB_PASSWORD = "harbour-light-9"'
+USED = "import psycopg2\nfrom shop import settings\n\n\ndef connect():\n    return psycopg2.connect(password=settings.DB_PASSWORD)\n"
+
+
+@pytest.mark.parametrize("rule", ["postgresql-password", "database-password"])
+@pytest.mark.parametrize("form", ["  # hardcode-hunter: ignore[{}] seed\n", "above"])
+def test_one_comment_serves_the_hook_and_the_scan_of_the_whole_tree(
+    run: Run, repository: Repository, rule: str, form: str
+) -> None:
+    """The hook does not read the file that passes the value on, and takes another rule for it than the scan does."""
+    repository.commit({"shop/__init__.py": "", "shop/settings.py": "import os\n", "shop/db.py": USED})
+    comment = (
+        f"# hardcode-hunter: ignore-next-line[{rule}] seed\n{SETTINGS}\n"
+        if form == "above"
+        else SETTINGS + form.format(rule)
+    )
+    repository.write({"shop/settings.py": f"import os\n{comment}"})
+    repository.git("add", "-A")
+    for words in (["."], ["--hook", "shop/settings.py"], ["--staged"]):
+        ran = run("scan", *words, cwd=repository.root)
+        assert (ran.status, ran.out, ran.err) == (0, "", ""), words
+    bare = {"shop/settings.py": f"import os\n{SETTINGS}\n"}
+    repository.write(bare)
+    repository.git("add", "-A")
+    named = [
+        run("scan", *words, "--output", "concise", cwd=repository.root).out.split()[1]
+        for words in (["."], ["--staged"])
+    ]
+    assert named == ["postgresql-password", "database-password"]
+
+
+def test_a_comment_for_a_whole_file_means_its_rule_alone(run: Run, tree: Path) -> None:
+    write(
+        tree,
+        {
+            "a.py": '# hardcode-hunter: ignore-file[generic-password] seeds\nimport psycopg2\nc = psycopg2.connect(password="harbour-light-9")\npassword = "quay-at-night-7"\n'
+        },
+    )
+    document = json.loads(run("scan", ".", "--output", "json", cwd=tree).out)
+    assert [f["rule"] for f in document["findings"]] == ["postgresql-password"]
 
 
 UNUSED = {
