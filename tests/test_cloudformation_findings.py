@@ -67,6 +67,10 @@ FOUND = {
         },
         {("t.yaml", 11, "report")},
     ),
+    "a part of a template that holds nothing but parameters": (
+        {"t.yaml": "Parameters:\n  Neutral:\n    Type: String\n    NoEcho: true\n    Default: tide-and-time\n"},
+        {("t.yaml", 5, "migrate")},
+    ),
     "a resource of a Fn::ForEach": (
         {
             "t.yaml": HEAD

@@ -11,6 +11,7 @@ from hardcode_hunter.plugins import Function, Handed, Hits, Language, Rewriting
 _TEMPLATE = re.compile(rb"\bAWSTemplateFormatVersion\b|\bAWS::Serverless-2016-10-31\b")
 _RESOURCES = re.compile(rb"""(?:^|[{,]|\xef\xbb\xbf)[ \t\r\n]*["']?Resources["']?[ \t]*:""", re.M)
 _TYPE = re.compile(rb"""["']?Type["']?[ \t]*:[ \t]*["']?(?:AWS|Alexa|Custom)::\w""")
+_HIDDEN = re.compile(rb"""^[ \t]*["']?Parameters["']?[ \t]*:[\s\S]{0,4000}?\bNoEcho["']?[ \t]*:""", re.M)
 _PARAMETERS = re.compile(
     rb"""\A(?:\xef\xbb\xbf)?\s*(?:\[\s*\{\s*"Parameter(?:Key|Value)"\s*:|\{\s*"(?:Parameters|Tags|StackPolicy)"\s*:\s*[{\[])"""
 )
@@ -31,6 +32,8 @@ def recognises(path: str, data: bytes) -> bool:
         return False
     if not any(word in data for word in _WORDS):
         return False  # most files: looking for a word is many times faster than for a pattern
+    if b"NoEcho" in data and _HIDDEN.search(data):
+        return True  # a part of a template, which others include
     return bool(_TEMPLATE.search(data) or (_RESOURCES.search(data) and _TYPE.search(data)) or is_parameter_file(data))
 
 
