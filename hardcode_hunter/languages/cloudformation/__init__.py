@@ -62,7 +62,7 @@ def rewrite(
 
 def passes_on(path: str, data: bytes) -> bool:
     """Parameter files, and templates that call others, give values to parameters; a URL may take its password from one."""
-    if b":${" in data and b"Parameters" in data and b"Resources" in data:
+    if b"Parameters" in data and (b"NoEcho" in data or (b":${" in data and b"Resources" in data)):
         return True
     if b"AWS::CloudFormation::Stack" in data or b"AWS::Serverless::Application" in data:
         return True
