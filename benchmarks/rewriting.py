@@ -3,23 +3,24 @@
     python -m benchmarks.rewriting [FILES] [FINDINGS]
 
 The files are copies of the installed packages' own, with a connection of their own appended to those that get a finding. Printed are the
-seconds of the scan, of the plan and of the rewrite (both process and wall time: the parser works in a process of its own), and the ratio
-of scan, plan and rewrite together to the scan alone.
+seconds of CPU of the scan, of the plan and of the rewrite, the parser's own process among them, and the ratio of scan and rewrite to the
+scan alone.
 """
 
 from __future__ import annotations
 
 import random
+import resource
 import sys
 import sysconfig
 import tempfile
-import time
 from collections import Counter
 from pathlib import Path
 
 from hardcode_hunter import migration, pipeline
 from hardcode_hunter import plan as planning
 from hardcode_hunter.config import Settings
+from hardcode_hunter.languages.python.worker import WORKER
 
 SITE = Path(sysconfig.get_paths()["purelib"])
 LARGEST = 60_000
@@ -49,28 +50,36 @@ def tree(root: Path, count: int, findings: int) -> int:
     return size
 
 
+def spent() -> float:
+    """Seconds of CPU that this process and its children have used; the parser's child is ended, and with that counted."""
+    WORKER._stop()
+    own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+    return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
+
+
 def main(count: int = 5000, findings: int = 50) -> int:
     with tempfile.TemporaryDirectory(prefix="hh-rewriting-") as folder:
         root = Path(folder) / "shop"
         size = tree(root, count, findings)
         settings = Settings()
-        start = time.perf_counter()
+        start = spent()
         pipeline.scan([root], settings, root)
-        scanned = time.perf_counter() - start
-        start = time.perf_counter()
+        scanned = spent() - start
+        start = spent()
         made = migration.make(root, [root], settings, planning.Wish())
-        planned = time.perf_counter() - start
-        start = time.perf_counter()
+        planned = spent() - start
+        start = spent()
         preview = migration.rewrite(made, made.plan)
-        rewritten = time.perf_counter() - start
+        rewritten = spent() - start
         changed = sum(change.path.startswith("package") for change in preview.changes)
         print(
             f"{made.scan.files} files, {size / 1e6:.1f} MB, {len(made.scan.findings)} findings; {changed} files rewritten"
         )
-        print(f"scan {scanned:.1f} s, scan and plan {planned:.1f} s, rewrite {rewritten:.1f} s")
+        print(f"CPU: scan {scanned:.1f} s, scan and plan {planned:.1f} s, rewrite {rewritten:.1f} s")
         reasons = Counter(skip.code for skip in (*made.plan.skips, *preview.skips))
         print(f"skipped: {dict(reasons.most_common())}")
-        print(f"scan, plan and rewrite cost {(planned + rewritten) / scanned:.2f} times the scan")
+        print(f"scan and rewrite cost {(scanned + rewritten) / scanned:.2f} times the scan")
+        print(f"with the plan, which tries the rewrite, {(planned + rewritten) / scanned:.2f} times")
         return 0
 
 

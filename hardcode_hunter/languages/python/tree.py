@@ -96,9 +96,10 @@ class Tree:
 
         Counted in lines: asking LibCST for it costs a walk over the whole file.
         """
-        decorators = getattr(node, "decorators", ())
-        first = decorators[0] if decorators else node
-        above = len(getattr(node, "leading_lines", ())) + (len(first.leading_lines) if decorators else 0)
+        first, above = node, len(getattr(node, "leading_lines", ()))
+        if isinstance(node, (cst.FunctionDef, cst.ClassDef)) and node.decorators:
+            first = node.decorators[0]
+            above += len(node.decorators[0].leading_lines)
         return self.layout.starts[self.positions[first].start.line - 1 - above]
 
 
