@@ -1,5 +1,6 @@
 """The real ``apply`` and ``undo``, with values on their way to a store, killed anywhere: ``python -m tests.interrupting calls [STRIDE]``
-kills it before each call (or each STRIDEth) that changes a file, connects or sends, ``… random NUMBER`` at moments that nobody chose. After each kill every
+kills it before each call (or each STRIDEth) that changes a file, connects or sends, ``… random NUMBER`` at moments that nobody chose,
+``… writing NUMBER`` the writing of files alone. After each kill every
 file is old or new, no value has left the code that the store doesn't have, and another ``apply`` completes the migration, from which ``undo``
 leads back byte for byte; neither leaves a temporary file. The test suite runs a sample.
 """
@@ -22,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from hardcode_hunter import cli, execution, planfile
+from tests import legacy_tree
 from tests.embedded.aws import EmbeddedAws, embedded_aws
 from tests.gate import Repository
 from tests.killing import CALLS, WRITES, folder_in_memory
@@ -231,7 +233,40 @@ def load_once() -> None:
     boto3.session.Session(region_name="eu-central-1").client("secretsmanager")
 
 
+def writing(number: int) -> None:
+    """The writing of files alone, killed NUMBER times while it runs: without a store in the way most kills hit a file that is being written."""
+    chance, hit, count, longest = random.Random(), 0, 0, 1.0
+    with tempfile.TemporaryDirectory() as otherwise, folder_in_memory(Path(otherwise)) as folder:
+        while hit < number:
+            count += 1
+            tree = legacy_tree.Tree(folder / str(count))
+            started = time.monotonic()
+            pid = os.fork()
+            if pid == 0:
+                try:
+                    tree.apply()
+                finally:
+                    os._exit(0)
+            if count > 10:
+                time.sleep(chance.uniform(0, longest))
+                os.kill(pid, signal.SIGKILL)
+            killed = ended(pid) != 0
+            longest = min(longest, time.monotonic() - started) if count <= 10 else longest
+            hit += killed
+            legacy_tree.each_old_or_new(tree)
+            if count % 2:
+                tree.apply()
+                assert tree.files() == legacy_tree.applied()
+            tree.undo()
+            assert tree.files() == legacy_tree.untouched()
+            assert tree.leftovers() == []
+            shutil.rmtree(folder / str(count))
+    print(f"{hit} random kills of the writing while it ran: all converged", flush=True)
+
+
 def main(kind: str, number: int) -> None:
+    if kind == "writing":
+        return writing(number)
     load_once()
     with tempfile.TemporaryDirectory() as otherwise, embedded_aws() as aws, shop(aws, Path(otherwise)) as made:
         if kind == "random":
