@@ -50,6 +50,8 @@ def commands(names: Sequence[str]) -> dict[str, list[str]]:
         }
     if leaks := shutil.which("gitleaks"):
         found["gitleaks --staged, 21 files"] = [leaks, "git", "--staged", "--pre-commit", "--no-banner"]
+    if fisher := shutil.which("kingfisher"):
+        found["kingfisher --staged, 21 files"] = [fisher, "scan", ".", "--staged", "--no-validate", "--no-update-check"]
     return found
 
 
