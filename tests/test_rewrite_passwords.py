@@ -5,6 +5,7 @@ Clients of other servers are asked what their own parser makes of the rewritten 
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 import string
@@ -162,6 +163,32 @@ def test_an_engine_survives_every_password(
         connect.__globals__["engine"].dispose()
         assert connect() == ROLE
     assert store.reads == 50 and connect.__globals__["engine"].url.password is None
+
+
+AWAITED = {
+    "asyncpg": 'import asyncpg\n\n\nasync def connect():\n    return await asyncpg.connect(host=HOST, port=PORT, user="shop_app", password="hunter-orders-2019", database="postgres")\n',
+    "asyncpg by URL": 'import asyncpg\n\n\nasync def connect():\n    return await asyncpg.connect(f"postgresql://shop_app:hunter-orders-2019@{HOST}:{PORT}/postgres")\n',
+    "psycopg": 'import psycopg\n\n\nasync def connect():\n    return await psycopg.AsyncConnection.connect("user=shop_app password=hunter-orders-2019 dbname=postgres", host=HOST, port=PORT)\n',
+}
+
+
+@pytest.mark.parametrize("name", AWAITED)
+def test_what_is_awaited_survives_every_password(
+    name: str, server: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = name.partition(" ")[0]
+    pytest.importorskip(library, reason=f"{library} is not installed, so that its connections are not made")
+    store = Store()
+    connect = _loaded(_rewritten(AWAITED[name]), store, monkeypatch, HOST="127.0.0.1", PORT=server.port)
+
+    async def once() -> None:
+        await (await connect()).close()
+
+    passwords = _passwords()[:30]
+    for store.password in passwords:
+        server.change_password(ROLE, store.password)
+        asyncio.run(once())
+    assert store.reads <= len(passwords) + 1
 
 
 def test_the_passwords_would_break_a_careless_rewrite() -> None:
