@@ -29,6 +29,8 @@ SOLE = {".py": "python", ".pyi": "python", ".pyw": "python"}
 """Suffixes that one language alone claims → its module: for these files the other languages are not loaded."""
 BUDGET = 25_000
 """Literals near a hit that are judged in one file: some four seconds of work and 200 MiB."""
+UNSEEN = " \t\u200b\u200c\u200d\u2060\ufeff"
+"""What a file's name may end in without anybody seeing it."""
 COMMENT = b"hardcode-hunter:"
 """What a comment of ours begins with: a file that has one is kept, so that one that hushes nothing can be told."""
 
@@ -67,7 +69,7 @@ def languages() -> Mapping[str, Language]:
 
 def language_of(path: str, data: bytes, known: Iterable[Language] | None = None) -> Language | None:
     """The language that claims ``path``, asking the content where more than one does; ``None`` when none does."""
-    name = path.rpartition("/")[2]
+    name = path.rpartition("/")[2].rstrip(UNSEEN)
     if known is None and (sole := SOLE.get(name[name.rfind(".") :])):
         from hardcode_hunter.plugins import Language, load_one
 
