@@ -189,7 +189,7 @@ def names() -> Table:
         b"file:%2e%2e%2fetc", b"..%2f..%2fetc", b"back\\..\\..\\slash", b"star*?[a-z]", b"comma,semi;pipe|", b"n" * 250, b"<b>html<i>", b"~root",
         b"{{resolve:ssm:x}}", b"arn:aws:secretsmanager:*", b"a|b", b"[link](javascript:x)", b"![x](y)", b"*", b"**", b"'; DROP TABLE x; --",
     ]  # fmt: skip
-    unseen = {name: (LINE, "find") for name in (b"blank.py ", "width.py\u200b".encode())}
+    unseen = dict.fromkeys((b"blank.py ", "width.py\u200b".encode()), (LINE, "find"))
     return {name + b".py": (LINE, "find") for name in hostile} | unseen
 
 
