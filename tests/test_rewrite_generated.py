@@ -12,7 +12,7 @@ import tokenize
 import warnings
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hardcode_hunter.languages.python.codemod import rewrite
@@ -38,8 +38,17 @@ hypothesmith = pytest.importorskip(
 
 CREDENTIAL = "hunter-orders-2019"
 ACCESS = Access("db", "app", "db", "p", {"p": "db"}, Home.SECRETS_MANAGER, "json", "password")
+LITERALS = [
+    f'"{CREDENTIAL}"',
+    f"'{CREDENTIAL}'",
+    f"r'{CREDENTIAL}'",
+    f"f'{CREDENTIAL}'",
+    f'b"{CREDENTIAL}"',
+    f"('{CREDENTIAL}')",
+]
+LAST = "value = [1, f(2)]\n"
 EXAMPLES = settings(
-    max_examples=int(os.environ.get("HUNTER_EXAMPLES", "25")),
+    max_examples=int(os.environ.get("HUNTER_EXAMPLES", "20")),
     deadline=None,
     derandomize="HUNTER_EXAMPLES" not in os.environ,
     suppress_health_check=list(HealthCheck),
@@ -62,25 +71,16 @@ def _expressions(text: str) -> list[Span]:
 
 
 def _with_credential(data: st.DataObject, text: str) -> tuple[str, Span]:
-    """The program with the credential in the place of one of its expressions."""
+    """The program with the credential in the place of one of its expressions, the first from a drawn one on that allows it."""
     places = _expressions(text)
-    assume(places)
-    place = data.draw(st.sampled_from(places))
-    literal = data.draw(
-        st.sampled_from(
-            [
-                f'"{CREDENTIAL}"',
-                f"'{CREDENTIAL}'",
-                f"r'{CREDENTIAL}'",
-                f"f'{CREDENTIAL}'",
-                f'b"{CREDENTIAL}"',
-                f"('{CREDENTIAL}')",
-            ]
-        )
-    )
-    made = f"{text[: place.start]} {literal} {text[place.end :]}"
-    offset = place.start + 1 + literal.startswith("(")
-    return made, Span(offset, offset + len(literal.strip("()")))
+    first = data.draw(st.integers(0, len(places) - 1))
+    literal = data.draw(st.sampled_from(LITERALS))
+    for place in [*places[first:], *places[:first]]:
+        made = f"{text[: place.start]} {literal} {text[place.end :]}"
+        if _compiles(made):
+            offset = place.start + 1 + literal.startswith("(")
+            return made, Span(offset, offset + len(literal.strip("()")))
+    raise AssertionError("the last statement of every program takes a literal")
 
 
 def _compiles(text: str) -> bool:
@@ -118,9 +118,9 @@ def _rewritten(text: str, span: Span) -> Rewrite:
 @EXAMPLES
 @given(st.data(), st.one_of(hypothesmith.from_grammar(), hypothesmith.from_node()))
 def test_a_generated_program_is_rewritten_or_left_alone(data: st.DataObject, program: str) -> None:
-    assume(program.isascii() and "\r" not in program and "\x0c" not in program and _compiles(program))
-    text, span = _with_credential(data, program)
-    assume(_compiles(text))
+    plain = program.isascii() and "\r" not in program and "\x0c" not in program
+    whole = f"{program}\n{LAST}"
+    text, span = _with_credential(data, whole if plain and _compiles(whole) else LAST)
     result = _rewritten(text, span)
     if result.change is None:
         assert next(skip.code for skip in result.skips) in {*WHY, *(f"proof-{name}" for name in PROOFS)}
