@@ -13,7 +13,7 @@ from tests.interrupting import Shop, killed_after, killed_before, load_once, lon
 
 pytest_plugins = ("tests.embedded.fixtures",)
 
-SAMPLE = 2
+SAMPLE = 1
 
 
 @pytest.fixture(scope="module")
