@@ -102,7 +102,7 @@ ROWS = {
     ".json": re.compile(r'^ *"(?P<n>[A-Za-z]\w*)": "(?P<v>[^"\\\n]{3,60})",?$', re.M),
 }
 FILES = 12  # of each kind
-SYNTAX = frozenset(["default", "description", "type", "ParameterKey", "ParameterValue"])
+SYNTAX = frozenset(["default", "description", "type", "error_message", "ParameterKey", "ParameterValue"])
 """Names that are part of a language: another one in their place means nothing."""
 PLANT = "hunter-orders-2019"
 
