@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib import resources
 
+from hardcode_hunter.literals import quoted
 from hardcode_hunter.model import Access, Home
 from hardcode_hunter.plugins import Retriever
 
@@ -56,11 +57,6 @@ def default_environment(accesses: Sequence[Access]) -> str:
     if len(present) == 1:
         return present.pop()
     return next((environment for access in accesses for environment in access.templates), "")
-
-
-def quoted(text: str) -> str:
-    """``text`` as a Python string in double quotes, in ASCII."""
-    return '"' + ascii(text)[1:-1].replace("\\'", "'").replace('"', '\\"') + '"'
 
 
 def _table(accesses: Sequence[Access]) -> str:

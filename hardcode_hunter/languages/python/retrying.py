@@ -18,9 +18,9 @@ from hardcode_hunter.languages.python.imports import dotted
 from hardcode_hunter.languages.python.operations import Import, NodeChange, Splice, Touch
 from hardcode_hunter.languages.python.shapes_code import requoted
 from hardcode_hunter.languages.python.tree import Place, Tree
+from hardcode_hunter.literals import quoted
 from hardcode_hunter.model import Replacement, Span
 from hardcode_hunter.plugins import Retriever
-from hardcode_hunter.retrievers.helper import quoted
 
 _HARMLESS = frozenset(
     {"os.getenv", "os.environ.get", "str", "int", "float", "bool", "dict", "list", "tuple", "len", "io.StringIO", "io.BytesIO", "bytes"}
