@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hardcode_hunter.model import Access, Home
 from hardcode_hunter.literals import quoted
+from hardcode_hunter.model import Access, Home
 from hardcode_hunter.retrievers.helper import default_environment, names
 
 
