@@ -29,7 +29,13 @@ FIXTURES = Path(__file__).parent.parent / "fixtures" / "rewrite"
 ROWS: list[dict[str, Any]] = yaml.safe_load((FIXTURES / "catalogue.yaml").read_text(encoding="utf-8"))
 CASES = [(row["row"], name) for row in ROWS for name in row["cases"]]
 TIERS = {tier.value for tier in Tier}
-PLANNED = {"report-only", "test-value", "no-rewriter", "one-table", "one-environment"}  # skips of the plan, before any rewriter is asked
+PLANNED = {
+    "report-only",
+    "test-value",
+    "no-rewriter",
+    "one-table",
+    "one-environment",
+}  # skips of the plan, before any rewriter is asked
 LEAST = 48
 STATIC = [["str", key] for key in ("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")]
 """AWS's documented examples: static keys are deleted, and with them what the constants that held them were worth."""
