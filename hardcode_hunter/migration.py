@@ -61,7 +61,9 @@ class Preview:
     changes: tuple[Change, ...]
     skips: tuple[Skip, ...]
     unmet: tuple[str, ...] = ()  # distributions that the new code imports and no dependency file could be given
-    by_code: frozenset[str] = frozenset()  # findings in functions' variables that the functions' own code reads from then on
+    by_code: frozenset[str] = (
+        frozenset()
+    )  # findings in functions' variables that the functions' own code reads from then on
 
 
 # ---------------------------------------------------------------- planning

@@ -322,7 +322,9 @@ def _name(
 ) -> str:
     names = [stem(f.name) for f in findings if stem(f.name)]
     first = findings[0]
-    named = first.name and not first.parameter.startswith("#")  # what an argument is called by its place says nothing of the program
+    named = first.name and not first.parameter.startswith(
+        "#"
+    )  # what an argument is called by its place says nothing of the program
     fallback = (first.engine,) if first.engine else () if named else stem(first.rule)
     base = slug("-".join(names[0] if names else fallback or words(first.name) or words(first.rule)))
     called: dict[str, list[Secret]] = {}

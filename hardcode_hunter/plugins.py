@@ -82,7 +82,9 @@ class Rewriting:
         str, str
     ]  # path of a Python file -> dotted name under which it imports the generated module
     tiers: frozenset[str] = frozenset({"safe"})
-    chosen: Mapping[str, str] = field(default_factory=dict)  # path of a Python file -> retriever, where it is not the plan's
+    chosen: Mapping[str, str] = field(
+        default_factory=dict
+    )  # path of a Python file -> retriever, where it is not the plan's
     handlers: Mapping[str, str] = field(default_factory=dict)
     """Finding in a function's variable -> why the function's code can't read the secret itself; empty when its rewrite is part of the plan"""
 

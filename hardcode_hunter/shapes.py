@@ -229,7 +229,9 @@ def _odbc(value: str) -> tuple[Part, ...]:
     prefix = re.compile(
         r"jdbc:[a-z]{2,20}://[^;\s]{1,300};|(?:mysql|pgsql|sqlsrv|oci|odbc|mssql\+pyodbc)(?:://)?:?", re.I
     ).match(value)
-    at = prefix.end() if prefix else len(value) - len(value.lstrip(";"))  # the rest of a text that begins in another literal
+    at = (
+        prefix.end() if prefix else len(value) - len(value.lstrip(";"))
+    )  # the rest of a text that begins in another literal
     while at < len(value):
         pair = _ODBC_PAIR.match(value, at)
         if pair is None or pair.end() == at:

@@ -57,7 +57,7 @@ def _validated(command: Terraform, root: Path, trees: Mapping[str, Mapping[str, 
             target = root / f"module-{name}" / path
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(data)
-        given = "".join(f'  {variable} = 1\n' for variable in sorted(_needed(files)))
+        given = "".join(f"  {variable} = 1\n" for variable in sorted(_needed(files)))
         calls.append(f'module "{name}" {{\n  source = "./module-{name}"\n{given}}}\n')
     (root / "main.tf").write_text("".join(calls))
     started = command.init(root)
