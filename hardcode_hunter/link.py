@@ -28,11 +28,11 @@ _FIRST_NAME = re.compile(r"[A-Z][A-Z0-9_]*")
 def link(candidates: Iterable[Candidate], references: Iterable[Reference]) -> tuple[Candidate, ...]:
     """The candidates in their order, each with the sinks that its value reaches added."""
     rows = tuple(candidates)
-    uses = _Uses(rows, references)
+    uses = Uses(rows, references)
     return tuple(_linked(candidate, uses) for candidate in rows)
 
 
-def _linked(candidate: Candidate, uses: _Uses) -> Candidate:
+def _linked(candidate: Candidate, uses: Uses) -> Candidate:
     if not candidate.defines:
         return candidate
     known = set(candidate.sinks)
@@ -48,7 +48,7 @@ class _Step:
     via: tuple[str, ...] = ()
 
 
-class _Uses:
+class Uses:
     """References by the definition they lead to."""
 
     def __init__(self, candidates: Sequence[Candidate], references: Iterable[Reference]) -> None:
@@ -90,6 +90,11 @@ class _Uses:
         for at in (*wholes, len(name)):
             for reference in self._by_name.get(name[:at], ()):
                 yield reference, name[at:]
+
+    def open(self, reference: Reference) -> bool:
+        """Whether it refers to a name of another module that no file here defines."""
+        left, mark, _ = reference.target.partition("::")
+        return bool(mark) and not self._modules.is_path(left) and not any(True for _ in self._resolve(reference))
 
     def _resolve(self, reference: Reference) -> Iterable[str]:
         target = reference.target
@@ -164,15 +169,15 @@ def settings(candidates: Iterable[Candidate]) -> dict[str, list[str]]:
             continue
         parts = _CUT.split(name)
         at = next((n for n, part in enumerate(parts) if _FIRST_NAME.fullmatch(part)), -1)
-        if at >= 0 and _is_settings(path, parts[:at]):
+        if at >= 0 and is_settings(path, parts[:at]):
             setting = parts[at]
             end = len(".".join(parts[: at + 1]))
             found[setting][path].add(f"{path}::{name[:end]}")
     return {setting: sorted(next(iter(files.values()))) for setting, files in found.items() if len(files) == 1}
 
 
-def _is_settings(path: str, owners: Sequence[str]) -> bool:
-    """Whether what ``owners`` (classes, or ``app.config``) hold in this file are settings."""
+def is_settings(path: str, owners: Sequence[str] = ()) -> bool:
+    """Whether what ``owners`` (classes, or ``app.config``; without them, the module) hold in this file are settings."""
     if owners:
         return bool(_SETTINGS_CLASS.search(owners[-1]))
     return any(_SETTINGS_FILE.fullmatch(word) for part in module_parts(path)[-2:] for word in re.split(r"[_\-.]", part))

@@ -32,6 +32,7 @@ class Part:
     defines: frozenset[str] = frozenset()  # under which other units can refer to a value
     settings: frozenset[str] = frozenset()  # first names of those, where the file may be a module of settings
     targets: frozenset[str] = frozenset()  # names of other units that it refers to
+    leads: frozenset[str] = frozenset()  # those of the targets that end in a secret's place
     uses: frozenset[str] = frozenset()  # it was not parsed: names that it hands on where a rule looks
 
     @property
@@ -77,11 +78,23 @@ class Inspector:
             frozenset(own),
             frozenset(_settings(candidates)),
             frozenset(r.target for r in references if r.target and not _inside(r.target, own, paths)),
+            self.leads(parsed),
             frozenset(uses) if not parsed else frozenset(),
         )
 
-    def parsed(self, name: str, data: bytes, uses: set[str], *, forced: bool) -> Parsed | None:
-        """The candidates of one file; ``None`` when it can have no finding."""
+    def leads(self, parsed: Sequence[Parsed]) -> frozenset[str]:
+        """What some files refer to in others that none of them defines, where a secret goes."""
+        references = [r for source, e in parsed if source.language == "python" for r in e.references]
+        if not references:
+            return frozenset()
+        from hardcode_hunter import leads
+
+        return leads.followed([c for _, e in parsed for c in e.candidates], references, self.rules)
+
+    def parsed(
+        self, name: str, data: bytes, uses: set[str], *, forced: bool, words: Collection[bytes] = ()
+    ) -> Parsed | None:
+        """The candidates of one file; ``None`` when it can have no finding. ``words`` are looked at like those of the rules."""
         claims = pipeline.SOLE.get(name[name.rfind(".") :])
         language = None
         if claims is None:
@@ -94,6 +107,10 @@ class Inspector:
             if not verdict.worth:
                 return None
         hits = firstpass.hits(data, self.rules)
+        if words:
+            from hardcode_hunter import leads
+
+            hits = leads.hits(data, words, hits) or hits
         if not (hits or forced or pipeline.passes_on(name, data)):
             return None
         language = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import lru_cache
@@ -119,7 +120,38 @@ def read(
         if not data or not (read_it or COMMENT in data):
             continue
         _take(reading, feed.fallback, name, data, hits if read_it else None)
+    _follow(reading, feed)
     return reading
+
+
+def _follow(reading: Reading, feed: discover.Feed) -> None:
+    """Reads the files once more that give a value to what others hand to a secret's place, whatever it is called there."""
+    if not any(reference.language == "python" for reference in reading.references):
+        return
+    from hardcode_hunter import leads
+    from hardcode_hunter.model import Source
+
+    seen: set[str] = set()
+    for _ in range(leads.ROUNDS):
+        targets = leads.followed(reading.candidates, reading.references, reading.rules) - seen
+        if not targets:
+            return
+        seen |= targets
+        for path, words in leads.files(targets, reading.names).items():
+            again = copy(feed)
+            again.walk = discover.Walk(feed.walk.root)  # it was counted before
+            data = again.read(path, keep_binary=True)
+            hits = leads.hits(data, words, firstpass.hits(data, reading.rules)) if data else ()
+            if not data or not hits:
+                continue
+            language = language_of(path, data)
+            assert language is not None
+            source = Source(path, data, language.name)
+            found = extract(language, source, hits)
+            reading.candidates[:] = [*(c for c in reading.candidates if c.path != path), *found.candidates]
+            reading.references[:] = [*(r for r in reading.references if r.path != path), *found.references]
+            if found.candidates:
+                reading.sources[path] = source
 
 
 def _take(reading: Reading, fallback: str, name: str, data: bytes, hits: Hits) -> None:

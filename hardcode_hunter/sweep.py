@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from hardcode_hunter import discover, link, parts, pool
+from hardcode_hunter import discover, leads, link, parts, pool
 from hardcode_hunter.model import Finding, Source
 from hardcode_hunter.parts import Part, last_name
 from hardcode_hunter.pipeline import Found
@@ -44,11 +44,14 @@ class Sweep:
             self._inspect(workers, units(self.names), forced=False)
             self._inspect(workers, self._handing_on(), forced=True)
         findings = [f for part in self._parts.values() for f in part.findings]
+        known = dict(pair for part in self._parts.values() for pair in part.languages)
         linked = self._linked()
         if linked:
-            gone = set(linked)
-            findings = [f for f in findings if f.path not in gone] + list(self._together(linked))
-        known = dict(pair for part in self._parts.values() for pair in part.languages)
+            rows = self._together(linked)
+            gone = {source.path for source, _ in rows}.union(linked)
+            known |= {source.path: source.language for source, _ in rows}
+            findings = [f for f in findings if f.path not in gone]
+            findings += self.order.inspector(self._again()).findings(rows)
         found = {f.path for f in findings}
         kept = {p: known.get(p, "") for p in (*known,) if p in found} | {
             p: known.get(p, "") for part in self._parts.values() for p in part.commented
@@ -74,7 +77,17 @@ class Sweep:
     def _handing_on(self) -> list[tuple[str, ...]]:
         """Units that were not parsed and hand on a name that another one gives a value to."""
         known = {last_name(name) for part in self._parts.values() for name in part.defines}
-        found = [p.names for p in self._parts.values() if p.uses and not p.uses.isdisjoint(known)]
+        stems = {
+            link.module_parts(name)[-1:][0]
+            for name in self.names
+            if name.endswith(leads.PYTHON) and link.module_parts(name)
+        }
+        again = self._again()
+        found = [
+            p.names
+            for p in self._parts.values()
+            if p.uses and (not p.uses.isdisjoint(known) or leads.imported(again.read(p.names[0]) or b"", p.uses, stems))
+        ]
         return sorted(found)
 
     def _linked(self) -> list[str]:
@@ -86,19 +99,33 @@ class Sweep:
                 others = index.having(target) - {part.names}
                 if others:
                     found.update(part.names, *others)
+            if part.leads and leads.files(part.leads, self.names):
+                found.update(part.names)
         return sorted(found)
 
-    def _together(self, names: Sequence[str]) -> tuple[Finding, ...]:
-        """The findings of linked files, read once more and linked in one piece."""
-        again = discover.OnDisk(discover.Walk(self.feed.walk.root), ())
-        inspector = self.order.inspector(again)
-        parsed = []
-        for name in names:
-            data = inspector.read(name)
-            row = inspector.parsed(name, data, set(), forced=True) if data else None
-            if row:
-                parsed.append(row)
-        return inspector.findings(parsed)
+    def _together(self, names: Sequence[str]) -> list[parts.Parsed]:
+        """Linked files, read once more, and what they lead to: files in which nothing but another one's use tells a credential."""
+        inspector = self.order.inspector(self._again())
+        rows: dict[str, parts.Parsed] = {}
+        words: Mapping[str, frozenset[bytes]] = dict.fromkeys(names, frozenset())
+        seen: set[str] = set()
+        for _ in range(leads.ROUNDS + 1):
+            for name in sorted(words):
+                data = inspector.read(name)
+                if not data or (words[name] and not leads.hits(data, words[name])):
+                    continue
+                if row := inspector.parsed(name, data, set(), forced=True, words=words[name]):
+                    rows[name] = row
+            targets = inspector.leads([*rows.values()]) - seen
+            seen |= targets
+            words = leads.files(targets, self.names)
+            if not words:
+                break
+        return [rows[name] for name in sorted(rows)]
+
+    def _again(self) -> discover.OnDisk:
+        """The same files; what is read again is not counted again."""
+        return discover.OnDisk(discover.Walk(self.feed.walk.root), ())
 
 
 def over(
