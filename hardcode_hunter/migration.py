@@ -275,15 +275,20 @@ def _name_in(plan: Plan, secret: Secret, environment: Environment) -> str:
 
 
 def _sources(tree: Tree, touched: set[str], further: frozenset[str] = frozenset()) -> dict[str, Source]:
-    """Every file of the languages that are rewritten, and of ``further`` ones: a variable's uses stand in other files than its value."""
+    """Every file of the languages that are rewritten, and of ``further`` ones: a variable's uses stand in other files than its value.
+
+    Rotation functions that were generated are none of them: what they mention must not decide how the application is rewritten, or
+    `apply`, which writes them first, would write something else than `plan` has shown.
+    """
     spoken = {tree.reading.sources[path].language for path in touched if path in tree.reading.sources} | further
-    sources = dict(tree.reading.sources)
+    generated = tuple(f"migration/{environment.name}/rotation/" for environment in tree.plan.environments)
+    sources = {name: source for name, source in tree.reading.sources.items() if not name.startswith(generated)}
     walk = discover.Walk(tree.root)
     wanted = tuple(suffix for s in spoken for suffix in pipeline.languages()[s].suffixes)
     dependencies = rewriting.DEPENDENCY_FILES if rewriting.PYTHON in spoken else ()
     for name in discover.files(tree.root, [tree.root]):
         listed = name.endswith(dependencies) if dependencies else False
-        if name in sources or not (listed or name.lower().endswith(wanted)):
+        if name in sources or name.startswith(generated) or not (listed or name.lower().endswith(wanted)):
             continue
         data = discover.read(walk, name)
         language = pipeline.language_of(name, data) if data is not None else None

@@ -99,6 +99,35 @@ def test_a_configuration_class_for_each_environment_can_be_imported_in_all(
     assert done.stdout.split() == ["hunter-mail-prod-3", "hunter-stripe-dev-2"]
 
 
+HANDLER = """import pymysql
+
+DB_PASS = "hunter-orders-2019"
+
+
+def lambda_handler(event, context):
+    return pymysql.connect(host="orders.internal", user="orders", password=DB_PASS, database="orders")
+"""
+LOADER = """from flask import Flask
+
+app = Flask(__name__)
+app.config.from_object("defaults")
+"""
+
+
+def test_generated_rotation_functions_change_nothing_of_what_the_plan_has_shown(run: Run, tree: Repository) -> None:
+    """They hold a function called `handler`, the name of the module here, and a framework reads modules by their names."""
+    tree.git("rm", "-q", "settings.py")
+    tree.commit({"handler.py": HANDLER, "app.py": LOADER})
+    shown = run("plan", cwd=tree.root).out
+    assert run("apply", "--offline", cwd=tree.root).status == 0
+    assert (
+        "def handler(" in (tree.root / "migration/production/rotation/mysql-single-user/lambda_function.py").read_text()
+    )
+    written = (tree.root / "handler.py").read_text().splitlines()
+    assert {line[1:] for line in shown.splitlines() if line.startswith("+") and "get_secret(" in line} <= {*written}
+    assert not [line for line in written if line.startswith("DB_PASS")], "read where it is used, as the plan has shown"
+
+
 def test_values_that_a_person_has_put_together_block_their_secret_alone(run: Run, tree: Repository) -> None:
     run("plan", "--no-diff", cwd=tree.root)
     path = tree.root / "migration/plan.yaml"
