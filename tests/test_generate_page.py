@@ -55,6 +55,7 @@ def test_the_page_has_every_step_consumer_and_question(infrastructure: str) -> N
         "which environment is it?",
         "cancel-rotate-secret",
         "AWSPREVIOUS",
+        "`hardcode-hunter store` in its place",
     ):
         assert piece in page, piece
     assert "stock" not in "".join(
@@ -70,6 +71,13 @@ def test_the_page_has_every_step_consumer_and_question(infrastructure: str) -> N
 
 def quoting_name(parameter: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", parameter).upper()
+
+
+@pytest.mark.parametrize("count", [10, 11])
+def test_one_unknown_role_may_be_given_more_policies_than_it_has_room_for(count: int) -> None:
+    """Managed policies attached to a role: 10 by default (IAM and AWS STS quotas)."""
+    page = _page(plan(*(database(f"db-{n}", consumers=(Consumer("x.py", n, "c"),)) for n in range(1, count + 1))))
+    assert ("more than 10 of them, have its quota raised first" in page) is (count > 10)
 
 
 def test_commands_are_shell_that_fails_on_what_is_missing(tmp_path: Path) -> None:

@@ -128,6 +128,15 @@ def test_generated_rotation_functions_change_nothing_of_what_the_plan_has_shown(
     assert not [line for line in written if line.startswith("DB_PASS")], "read where it is used, as the plan has shown"
 
 
+def test_a_dry_run_of_undo_speaks_of_what_would_be(run: Run, tree: Repository) -> None:
+    run("plan", "--no-diff", cwd=tree.root)
+    run("apply", "--offline", cwd=tree.root)
+    migrated = (tree.root / "settings.py").read_text()
+    ran = run("undo", "--dry-run", cwd=tree.root)
+    assert "would be restored: settings.py\n" in ran.out and "would be removed: secret_store.py\n" in ran.out
+    assert (tree.root / "settings.py").read_text() == migrated != SETTINGS
+
+
 def test_values_that_a_person_has_put_together_block_their_secret_alone(run: Run, tree: Repository) -> None:
     run("plan", "--no-diff", cwd=tree.root)
     path = tree.root / "migration/plan.yaml"

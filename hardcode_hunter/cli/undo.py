@@ -52,10 +52,11 @@ def undo(
             return 0
         done = execution.undo(root, held, leave=leave, database_reset=database_reset, dry_run=dry_run)
         deleted = _delete(root, held, account) if delete_secrets else []
+    restored, removed = ("would be restored:", "would be removed:") if dry_run else ("restored", "removed")
     for name in done.restored:
-        _screen.say(f"  restored {name}")
+        _screen.say(f"  {restored} {name}")
     for name in done.removed:
-        _screen.say(f"  removed {name}")
+        _screen.say(f"  {removed} {name}")
     for line in deleted if delete_secrets else done.left:
         _screen.say(f"  left: {line}" if not delete_secrets else f"  {line}")
     if not (done.restored or done.removed):

@@ -329,6 +329,12 @@ def _crowded(stack: Stack) -> Iterable[str]:
     for role, count in sorted(reads.items()):
         if count > ATTACHED:
             yield f"{role} gets {count} managed policies; a role has room for {ATTACHED} until that quota is raised."
+    unknown = sum(any(not i.of for i in item.inputs) for item in stack.items)
+    if unknown > ATTACHED:
+        yield (
+            f"{unknown} secrets have readers of an unknown role, and each attaches a managed policy: if one role reads more than {ATTACHED}"
+            " of them, have its quota raised first (IAM, managed policies attached to a role)."
+        )
 
 
 def commands_of_shell(plan: Plan, stack: Stack, sizes: Mapping[str, int]) -> str:
