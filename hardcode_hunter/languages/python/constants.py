@@ -149,34 +149,13 @@ def _uses(bench: Workbench, name: str) -> list[Place]:
     """Every read of the name as an expression of its own."""
     import libcst as cst
 
-    from hardcode_hunter.languages.python.tree import Place
-
-    found: list[Place] = []
-    stack: list[cst.CSTNode] = []
-    statements: dict[cst.CSTNode, int] = {node: number for number, node in enumerate(bench.tree.module.body)}
-
-    class Finder(cst.CSTVisitor):
-        statement = -1
-
-        def on_visit(self, node: cst.CSTNode) -> bool:
-            self.statement = statements.get(node, self.statement)
-            if isinstance(node, cst.Name) and node.value == name and _is_read(node, stack):
-                found.append(Place(node, tuple(reversed(stack)), bench.tree.span(node), self.statement))
-            stack.append(node)
-            return True
-
-        def on_leave(self, original_node: cst.CSTNode) -> None:
-            stack.pop()
-
-    bench.tree.module.visit(Finder())
-    return found
+    return [u for u in bench.tree.occurrences(name) if isinstance(u.node, cst.Name) and _is_read(u.node, u.parent)]
 
 
-def _is_read(node: cst.Name, stack: Sequence[cst.CSTNode]) -> bool:
+def _is_read(node: cst.Name, parent: cst.CSTNode) -> bool:
     """Whether the name is read there, and not bound, or the name of an attribute, a keyword or a parameter."""
     import libcst as cst
 
-    parent = stack[-1]
     if isinstance(parent, cst.Attribute):
         return parent.attr is not node
     if isinstance(parent, (cst.Arg, cst.NamedExpr)):

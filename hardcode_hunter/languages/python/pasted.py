@@ -63,11 +63,7 @@ def into_texts(bench: Workbench, place: Place, row: Replacement) -> list[_Use]:
     if row.shape is not Shape.WHOLE or row.literal is not LiteralType.STR or row.position not in _BOUND:
         return []
     name = row.symbol.rpartition(".")[2]
-    if name not in bench.tree.layout.text:
-        return []
-    finder = _Finder(bench, place, row, name)
-    bench.tree.module.visit(finder)
-    found = [_Use(use, text) for use in finder.found if (text := _text_around(use))]
+    found = [_Use(use, text) for use in _giving(bench, place, row, name) if (text := _text_around(use))]
     return [use for use in found if use.in_url or use.in_settings]
 
 
@@ -230,44 +226,22 @@ def _braces(template: cst.BaseExpression, argument: cst.Arg, index: int) -> str:
 # ---------------------------------------------------------------- the uses
 
 
-class _Finder(cst.CSTVisitor):
+def _giving(bench: Workbench, place: Place, row: Replacement, name: str) -> Iterator[Place]:
     """Expressions that give the value back: the name in its scope, an attribute of the class, an item of the dictionary."""
-
-    def __init__(self, bench: Workbench, place: Place, row: Replacement, name: str) -> None:
-        super().__init__()
-        self._tree = bench.tree
-        self._name = name
-        self._owner = row.symbol.rpartition(".")[0]
-        scopes = [a for a in place.ancestors if isinstance(a, (cst.FunctionDef, cst.ClassDef))]
-        self._scope = scopes[0] if scopes else None
-        self._class = next((a.name.value for a in scopes if isinstance(a, cst.ClassDef)), "")
-        self._statements: dict[cst.CSTNode, int] = {node: n for n, node in enumerate(bench.tree.module.body)}
-        self._statement = -1
-        self._stack: list[cst.CSTNode] = []
-        self.found: list[Place] = []
-
-    def on_visit(self, node: cst.CSTNode) -> bool:
-        self._statement = self._statements.get(node, self._statement)
-        if isinstance(node, (cst.Name, cst.Attribute, cst.Subscript)) and self._gives(node):
-            self.found.append(Place(node, tuple(reversed(self._stack)), self._tree.span(node), self._statement))
-        self._stack.append(node)
-        return True
-
-    def on_leave(self, original_node: cst.CSTNode) -> None:
-        self._stack.pop()
-
-    def _gives(self, node: cst.Name | cst.Attribute | cst.Subscript) -> bool:
+    scopes = [a for a in place.ancestors if isinstance(a, (cst.FunctionDef, cst.ClassDef))]
+    around = next((a.name.value for a in scopes if isinstance(a, cst.ClassDef)), "")
+    owners = {"self", "cls", around} - {""}
+    holder = row.symbol.rpartition(".")[0]
+    for use in bench.tree.occurrences(name):
+        node = use.node
         if isinstance(node, cst.Name):
-            in_scope = self._scope is None or self._scope in self._stack
-            return node.value == self._name and in_scope and not isinstance(self._stack[-1], cst.Attribute)
-        if isinstance(node, cst.Attribute):
-            return node.attr.value == self._name and dotted(node.value) in {"self", "cls", self._class} - {""}
-        key = node.slice[0].slice if len(node.slice) == 1 else None
-        item = key.value if isinstance(key, cst.Index) else None
-        owner = dotted(node.value)
-        return (
-            isinstance(item, cst.SimpleString)
-            and item.evaluated_value == self._name
-            and bool(owner)
-            and f".{self._owner}".endswith(f".{owner}")
-        )
+            in_scope = not scopes or scopes[0] in use.ancestors
+            gives = in_scope and not isinstance(use.parent, cst.Attribute)
+        elif isinstance(node, cst.Attribute):
+            gives = dotted(node.value) in owners
+        else:
+            assert isinstance(node, cst.Subscript)
+            owner = dotted(node.value)
+            gives = bool(owner) and f".{holder}".endswith(f".{owner}")
+        if gives:
+            yield use

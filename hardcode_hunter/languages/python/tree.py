@@ -6,8 +6,10 @@ import ast
 import sys
 import warnings
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
 import libcst as cst
 from libcst.metadata import CodeRange, MetadataWrapper, PositionProvider
@@ -71,6 +73,17 @@ class Tree:
     @property
     def newline(self) -> str:
         return self.module.default_newline
+
+    @cached_property
+    def _occurrences(self) -> Mapping[str, list[_Seen]]:
+        collector = _Collector(self.module)
+        self.module.visit(collector)
+        return collector.found
+
+    def occurrences(self, word: str) -> Iterator[Place]:
+        """Each name, attribute and item of that ``word``, in the order of the file. The file is walked once for all words."""
+        for node, chain, statement in self._occurrences.get(word, ()):
+            yield Place(node, tuple(_upwards(chain)), self.span(node), statement)
 
     def span(self, node: cst.CSTNode) -> Span:
         """Where a node's code stands, in characters, without the white space and parentheses around it."""
@@ -166,6 +179,55 @@ def elsewhere(node: cst.CSTNode, positions: Mapping[cst.CSTNode, CodeRange], lin
         first = min(first, positions[node.decorators[0]].start.line)
     at = bisect_left(lines, first)
     return at == len(lines) or lines[at] > place.end.line
+
+
+class _Above(NamedTuple):
+    """A node and those above it. The nodes of one branch share what is above them, so that a deep tree takes no more than a flat one."""
+
+    node: cst.CSTNode
+    above: _Above | None
+
+
+_Seen = tuple[cst.BaseExpression, "_Above | None", int]
+
+
+def _upwards(chain: _Above | None) -> Iterator[cst.CSTNode]:
+    while chain is not None:
+        yield chain.node
+        chain = chain.above
+
+
+class _Collector(cst.CSTVisitor):
+    """Every name, attribute and item, by the word that it is called by."""
+
+    def __init__(self, module: cst.Module) -> None:
+        super().__init__()
+        self._statements: dict[cst.CSTNode, int] = {node: number for number, node in enumerate(module.body)}
+        self._statement = -1
+        self._chain: _Above | None = None
+        self.found: dict[str, list[_Seen]] = {}
+
+    def on_visit(self, node: cst.CSTNode) -> bool:
+        self._statement = self._statements.get(node, self._statement)
+        if isinstance(node, (cst.Name, cst.Attribute, cst.Subscript)) and (word := _called(node)):
+            self.found.setdefault(word, []).append((node, self._chain, self._statement))
+        self._chain = _Above(node, self._chain)
+        return True
+
+    def on_leave(self, original_node: cst.CSTNode) -> None:
+        assert self._chain is not None
+        self._chain = self._chain.above
+
+
+def _called(node: cst.Name | cst.Attribute | cst.Subscript) -> str:
+    if isinstance(node, cst.Name):
+        return node.value
+    if isinstance(node, cst.Attribute):
+        return node.attr.value
+    key = node.slice[0].slice if len(node.slice) == 1 else None
+    item = key.value if isinstance(key, cst.Index) else None
+    word = item.evaluated_value if isinstance(item, cst.SimpleString) else ""
+    return word if isinstance(word, str) else ""
 
 
 class _Locator(cst.CSTVisitor):
