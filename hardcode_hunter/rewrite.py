@@ -6,7 +6,7 @@ Pure: nothing is read or written here.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from hardcode_hunter import handlers
@@ -180,12 +180,13 @@ def as_read(secrets: Iterable[Secret], changes: Iterable[Change], sources: Mappi
         if c.before is not None and c.path.endswith((".py", ".pyw")) and c.path in sources
     }
 
+    imported: dict[str, Container[str]] = {}
+
     def timed(consumer: Consumer, component: str) -> Consumer:
-        late = (
-            consumer.reads is Evaluated.IMPORT
-            and consumer.path in after
-            and not timing.read_at_import(after[consumer.path], component)
-        )
-        return replace(consumer, reads=Evaluated.CALL) if late else consumer
+        if consumer.reads is not Evaluated.IMPORT or consumer.path not in after:
+            return consumer
+        if consumer.path not in imported:
+            imported[consumer.path] = timing.read_at_import(after[consumer.path])
+        return consumer if component in imported[consumer.path] else replace(consumer, reads=Evaluated.CALL)
 
     return tuple(replace(s, consumers=tuple(timed(c, s.component) for c in s.consumers)) for s in secrets)

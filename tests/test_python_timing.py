@@ -27,7 +27,7 @@ from hardcode_hunter.rewrite import as_read
     ],
 )
 def test_what_runs_at_import(source: str, expected: bool) -> None:
-    assert read_at_import(source.encode(), "db") is expected
+    assert ("db" in read_at_import(source.encode())) is expected
 
 
 def test_a_consumer_reads_when_its_new_code_reads() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -112,12 +113,16 @@ def _settled(job: _Job, replacements: Sequence[Replacement], skips: Skips) -> _R
 
 
 def _failing_alone(job: _Job, operations: Sequence[Operation]) -> Skips:
+    """Those of the ``operations``, which fail together, that fail by themselves. Halves that pass hold none: each proof costs a pass
+    over the file, and mostly one operation of many is at fault."""
     failed: Skips = {}
-    for operation in operations if len(operations) > 1 else ():
+    middle = len(operations) // 2
+    for half in (operations[:middle], operations[middle:]) if middle else ():
         try:
-            _proven(job, [operation])
+            _proven(job, half)
         except Unchanged as failure:
-            failed |= dict.fromkeys(operation.findings, failure)
+            alone = dict.fromkeys(half[0].findings, failure) if len(half) == 1 else _failing_alone(job, half)
+            failed |= alone
     return failed
 
 
@@ -146,13 +151,13 @@ def _planned(job: _Job, rows: Sequence[Replacement], places: Mapping[str, Place]
     groups: dict[Span, list[Replacement]] = {}
     for row in sorted(rows, key=lambda r: (r.span, r.key)):
         groups.setdefault(row.span, []).append(row)
-    operations: list[Operation] = []
+    joined = _Joined()
     for group in groups.values():
         try:
-            _join(operations, _operation(bench, places[group[0].finding], group))
+            joined.add(_operation(bench, places[group[0].finding], group))
         except Unchanged as refusal:
             skips.update({row.finding: refusal for row in group})
-    return operations
+    return joined.operations
 
 
 def _operation(bench: Workbench, place: Place, rows: Sequence[Replacement]) -> Operation:
@@ -180,15 +185,38 @@ def _checked(bench: Workbench, operation: Operation, rows: Sequence[Replacement]
     return operation
 
 
-def _join(operations: list[Operation], new: Operation) -> None:
-    """Adds the operation; one that does the same as another (the two keys of one call) only adds its findings."""
-    for number, old in enumerate(operations):
-        if old.removes and new.removes and old.splices == new.splices:
-            operations[number] = replace(old, findings=(*old.findings, *new.findings))
+class _Joined:
+    """Operations that don't touch each other. One that does the same as another (the two keys of one call) only adds its findings."""
+
+    def __init__(self) -> None:
+        self.operations: list[Operation] = []
+        self._removing: dict[tuple[Splice, ...], int] = {}
+        self._taken: list[Span] = []  # ascending
+
+    def add(self, new: Operation) -> None:
+        number = self._removing.get(new.splices, -1) if new.removes else -1
+        if number >= 0:
+            old = self.operations[number]
+            self.operations[number] = replace(old, findings=(*old.findings, *new.findings))
             return
-        if any(_touches(a.span, b.span) for a in old.splices for b in new.splices):
+        if any(self._touched(splice.span) for splice in new.splices):
             raise Unchanged("overlaps")
-    operations.append(new)
+        if new.removes:
+            self._removing[new.splices] = len(self.operations)
+        self.operations.append(new)
+        for splice in new.splices:
+            insort(self._taken, splice.span)
+
+    def _touched(self, span: Span) -> bool:
+        """Whether a splice is there already: those before the last one that starts earlier end before that one starts."""
+        at = bisect_left(self._taken, span)
+        near = self._taken[max(0, at - 1) : at]
+        while at < len(self._taken) and self._taken[at].start <= span.end:
+            near.append(self._taken[at])
+            if _touches(near[-1], span):
+                return True
+            at += 1
+        return any(_touches(old, span) for old in near)
 
 
 def _touches(a: Span, b: Span) -> bool:

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 _LOADERS = re.compile(rb"\b(?:from_object|from_pyfile|config_from_object|DJANGO_SETTINGS_MODULE)\b")
 """Frameworks that read every upper-case name of a module that they are told the name of."""
-_MIRRORS = re.compile(r"\b(?:globals|locals|vars|eval|exec|__dict__)\b")
 _NAME = re.compile(r"[A-Za-z_]\w*")
 
 
@@ -80,8 +79,7 @@ def plan(
     line = place.ancestors[1]
     if not isinstance(line, cst.SimpleStatementLine) or len(line.body) != 1 or line.trailing_whitespace.comment:
         return None
-    text = bench.tree.layout.text
-    if _MIRRORS.search(text) or f'"{name}"' in text or f"'{name}'" in text or bench.names.stores[name] != 1:
+    if bench.tree.mirrored or name in bench.tree.words or bench.names.stores[name] != 1:
         return None
     uses = _uses(bench, name)
     if not uses or not all(use.in_function for use in uses) or any(use.statement < place.statement for use in uses):

@@ -85,6 +85,12 @@ class Layout:
         """The offset at which each line starts; lines end at LF, CRLF or CR, as for Python's tokenizer."""
         return [0, *(m.end() for m in NEWLINE.finditer(self.text))]
 
+    @cached_property
+    def comments(self) -> list[int]:
+        """The offsets of comments. Raises ``TokenError`` or ``SyntaxError`` for what is no Python."""
+        tokens = tokenize.generate_tokens(io.StringIO(self.text, newline="").readline)
+        return [self.at(*token.start) for token in tokens if token.type == tokenize.COMMENT]
+
     def at(self, line: int, column: int) -> int:
         """The character at ``line`` (from 1) and ``column`` (from 0, in characters): LibCST's positions."""
         return self.starts[line - 1] + column

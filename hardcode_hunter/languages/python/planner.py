@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Sequence
 
@@ -30,7 +29,6 @@ from hardcode_hunter.model import Home, LiteralType, Replacement, Shape
 
 # what a text holds that is filled by % or str.format later on
 _PERCENT = re.compile(r"%(?:\(\w+\))?[srd](?![0-9A-Fa-f])")
-_PIECE = 4  # characters: shorter ones are separators and line ends
 _BRACES = re.compile(r"\{\d*\}|\{\{")
 
 
@@ -67,14 +65,7 @@ def _assembled(bench: Workbench, place: Place) -> bool:
     if isinstance(place.parent, cst.AugAssign):
         return True
     name = next((dotted(t.target) for t in getattr(place.parent, "targets", ()) if isinstance(t, cst.AssignTarget)), "")
-    return bool(name) and any(
-        isinstance(node, ast.AugAssign)
-        and ast.unparse(node.target) == name
-        and isinstance(node.value, ast.Constant)
-        and isinstance(node.value.value, (str, bytes))
-        and len(node.value.value) >= _PIECE
-        for node in ast.walk(bench.tree.syntax)
-    )
+    return name in bench.tree.extended
 
 
 def in_place(bench: Workbench, place: Place, rows: Sequence[Replacement]) -> Operation:

@@ -8,8 +8,10 @@ from __future__ import annotations
 import ast
 import io
 import tokenize
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from hardcode_hunter.languages.python.layout import Layout, Undecodable
 from hardcode_hunter.languages.python.operations import Splice, Touch
@@ -18,14 +20,32 @@ from hardcode_hunter.languages.python.tree import parsed
 from hardcode_hunter.model import Span
 
 
+class _Spans(tuple[Span, ...]):
+    """Spans in ascending order, asked by bisection: every node of a tree is held against all of them."""
+
+    def __init__(self, spans: Iterable[Span]) -> None:
+        self._starts = [span.start for span in self]
+        self._reach = list(accumulate((span.end for span in self), max))  # the furthest end so far
+
+    def touched(self, place: Span) -> bool:
+        """Whether one of them overlaps ``place``."""
+        before = bisect_left(self._starts, place.end)
+        return bool(before) and self._reach[before - 1] > place.start
+
+    def around(self, place: Span) -> Span | None:
+        """The first in which all of ``place`` stands."""
+        at = bisect_left(self._reach, place.end)
+        return self[at] if at < len(self) and self[at].start <= place.start else None
+
+
 @dataclass(frozen=True, slots=True)
 class _Planned:
     """Where one side of the change may differ."""
 
-    values: tuple[Span, ...]
-    arguments: tuple[Span, ...]
-    statements: tuple[Span, ...]
-    around: tuple[Span, ...]
+    values: _Spans
+    arguments: _Spans
+    statements: _Spans
+    around: _Spans
 
 
 def prove(before: Layout, after: bytes, splices: Sequence[Splice]) -> None:
@@ -50,9 +70,13 @@ def prove(before: Layout, after: bytes, splices: Sequence[Splice]) -> None:
 
 def keeps_comments(before: Layout, splices: Sequence[Splice]) -> None:
     """Raises when a comment stands inside what one operation replaces."""
-    for line, column, _ in _comments_at(before.text):
-        offset = before.at(line, column)
-        if any(s.span.start <= offset < s.span.end for s in splices):
+    try:
+        comments = before.comments
+    except (tokenize.TokenError, SyntaxError):
+        raise Unchanged("proof-comments") from None
+    for splice in splices:
+        at = bisect_left(comments, splice.span.start)
+        if at < len(comments) and comments[at] < splice.span.end:
             raise Unchanged("comment-inside")
 
 
@@ -82,8 +106,8 @@ def _moved(ordered: Sequence[Splice]) -> list[Span]:
 
 
 def _planned(ordered: Sequence[Splice], spans: Sequence[Span]) -> _Planned:
-    def of(touch: Touch) -> tuple[Span, ...]:
-        return tuple(
+    def of(touch: Touch) -> _Spans:
+        return _Spans(
             span for splice, span in zip(ordered, spans, strict=True) if splice.touch is touch and span.start < span.end
         )
 
@@ -106,7 +130,9 @@ class _Mask(ast.NodeTransformer):
     def __init__(self, layout: Layout, planned: _Planned) -> None:
         self._layout = layout
         self._planned = planned
-        self._all = (*planned.values, *planned.arguments, *planned.statements, *planned.around)
+        self._all = _Spans(sorted((*planned.values, *planned.arguments, *planned.statements, *planned.around)))
+        self._starts = {span.start for span in planned.around}
+        self._ends = {span.end for span in planned.around}
         self.hit: list[Span] = []
         self.unwrapped = 0
 
@@ -114,17 +140,17 @@ class _Mask(ast.NodeTransformer):
         if not isinstance(node, (ast.expr, ast.stmt, ast.keyword)):
             return self.generic_visit(node)
         place = _place(node, self._layout)
-        if not any(place.overlaps(span) for span in self._all):
+        if not self._all.touched(place):
             return node  # nothing planned in here
-        if isinstance(node, ast.stmt) and _inside(place, self._planned.statements):
+        if isinstance(node, ast.stmt) and self._planned.statements.around(place):
             return None
-        if isinstance(node, (ast.expr, ast.keyword)) and _inside(place, self._planned.arguments):
+        if isinstance(node, (ast.expr, ast.keyword)) and self._planned.arguments.around(place):
             return None
         inner = self._unwrapped(node, place)
         if inner is not None:
             self.unwrapped += 1
             return self.visit(inner)
-        value = _inside(place, self._planned.values) if isinstance(node, ast.expr) else None
+        value = self._planned.values.around(place) if isinstance(node, ast.expr) else None
         if value:
             self.hit.append(value)
             return ast.copy_location(ast.Constant("planned"), node)
@@ -132,8 +158,9 @@ class _Mask(ast.NodeTransformer):
 
     def _unwrapped(self, node: ast.AST, place: Span) -> ast.expr | None:
         """``connect(…)`` where the node is a planned ``with_rotation("…", Refused, lambda: connect(…))``."""
-        starts, ends = {s.start for s in self._planned.around}, {s.end for s in self._planned.around}
-        if not isinstance(node, ast.Call) or place.start not in starts or place.end not in ends or node.keywords:
+        if not isinstance(node, ast.Call) or place.start not in self._starts or place.end not in self._ends:
+            return None
+        if node.keywords:
             return None
         if not isinstance(node.func, (ast.Name, ast.Attribute)) or len(node.args) != 3:
             return None
@@ -143,10 +170,6 @@ class _Mask(ast.NodeTransformer):
 
 
 _NO_PARAMETERS = ast.dump(ast.parse("lambda: 0", mode="eval").body.args)  # type: ignore[attr-defined]
-
-
-def _inside(place: Span, spans: Sequence[Span]) -> Span | None:
-    return next((span for span in spans if span.start <= place.start and place.end <= span.end), None)
 
 
 def _place(node: ast.expr | ast.stmt | ast.keyword, layout: Layout) -> Span:
@@ -162,7 +185,7 @@ def _docstrings(tree: ast.Module, layout: Layout, planned: _Planned) -> list[str
     kept = [
         node
         for node in ast.walk(tree)
-        if isinstance(node, owners) and not _inside(_place(node, layout), planned.statements)
+        if isinstance(node, owners) and not planned.statements.around(_place(node, layout))
     ]
     return [ast.get_docstring(node, clean=False) for node in (tree, *kept)]
 

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 _DEFERRED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
 
-def read_at_import(source: bytes, component: str) -> bool:
-    """Whether a call whose first argument is the secret's name runs when ``source`` is imported.
+def read_at_import(source: bytes) -> Container[str]:
+    """The names of secrets that a call is given as its first argument which runs when ``source`` is imported.
 
-    Bodies of functions and lambdas run later; their defaults and decorators, and bodies of classes, don't. True for what can't be parsed.
+    Bodies of functions and lambdas run later; their defaults and decorators, and bodies of classes, don't. What can't be parsed has all.
     """
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return _Every()
+    return {asked for call in _calls_at_import(tree) if (asked := _asked(call)) is not None}
+
+
+class _Every:
+    """Has whatever is asked for."""
+
+    def __contains__(self, item: object) -> bool:
         return True
-    return any(_asks_for(call, component) for call in _calls_at_import(tree))
 
 
 def _calls_at_import(tree: ast.AST) -> Iterator[ast.Call]:
@@ -33,5 +40,6 @@ def _calls_at_import(tree: ast.AST) -> Iterator[ast.Call]:
             todo += ast.iter_child_nodes(node)
 
 
-def _asks_for(call: ast.Call, component: str) -> bool:
-    return bool(call.args) and isinstance(call.args[0], ast.Constant) and call.args[0].value == component
+def _asked(call: ast.Call) -> str | None:
+    first = call.args[0] if call.args else None
+    return first.value if isinstance(first, ast.Constant) and isinstance(first.value, str) else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 import warnings
 from bisect import bisect_left
@@ -20,6 +21,11 @@ from hardcode_hunter.model import Span
 
 DEEPEST = 2000
 """Nodes of Python's syntax tree inside one another: LibCST takes time that grows with the square of it, and in the end dies."""
+
+
+_PIECE = 4  # characters: shorter ones are separators and line ends
+_MIRRORS = re.compile(r"\b(?:globals|locals|vars|eval|exec|__dict__)\b")
+_QUOTED = re.compile(r"""(["'])(?=(\w+)\1)""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +90,28 @@ class Tree:
         """Each name, attribute and item of that ``word``, in the order of the file. The file is walked once for all words."""
         for node, chain, statement in self._occurrences.get(word, ()):
             yield Place(node, tuple(_upwards(chain)), self.span(node), statement)
+
+    @cached_property
+    def extended(self) -> frozenset[str]:
+        """What ``+=`` puts a literal to, longer than a separator or a line end."""
+        return frozenset(
+            ast.unparse(node.target)
+            for node in ast.walk(self.syntax)
+            if isinstance(node, ast.AugAssign)
+            and isinstance(node.value, ast.Constant)
+            and isinstance(node.value.value, (str, bytes))
+            and len(node.value.value) >= _PIECE
+        )
+
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """The words that stand between quotes of their own, by which a program can ask for a name."""
+        return frozenset(match[2] for match in _QUOTED.finditer(self.layout.text))
+
+    @cached_property
+    def mirrored(self) -> bool:
+        """Whether the program may look up its own names."""
+        return _MIRRORS.search(self.layout.text) is not None
 
     def span(self, node: cst.CSTNode) -> Span:
         """Where a node's code stands, in characters, without the white space and parentheses around it."""

@@ -46,7 +46,8 @@ class Workbench:
         """The name of the function that reads a field, as code at ``place`` calls it, and the import it needs."""
         retriever = self.rewriting.retriever
         if retriever.definition is not None:
-            self.names.chosen.setdefault(("", retriever.function), self.names.free(retriever.function))
+            if ("", retriever.function) not in self.names.chosen:
+                self.names.chosen["", retriever.function] = self.names.free(retriever.function)
             return self.names.chosen["", retriever.function], self._definition_imports(place)
         module = self.rewriting.helper_modules.get(self.path)
         if module is None:
