@@ -37,16 +37,25 @@ _TOOLS = tuple(
 )
 _TOOL_WORDS = re.compile(r"\b(?:mysql\w*|sshpass|curl|redis-cli|docker login|podman login|sudo) ")
 _OPTION = re.compile(
-    r"(?:^|\s)--?[\w-]{0,30}(?:pass|pwd|token|secret|key)[\w-]{0,30}[ =]\S|\bexport \w|\bsetx? \w|-D\w|(?:^|\s)(?:-e|--env|--build-arg)[ =]\w+=",
+    r"(?:^|\s)--?[\w-]{0,30}(?:pass|pwd|token|secret|key)[\w-]{0,30}[ =]\S|\bexport \w|\bsetx? \w|-D\w|(?:^|\s)(?:-e|--env|--build-arg)[ =]\w+="
+    r"|^\w{0,40}(?-i:[A-Z]_?(?:PASS|PASSWORD|PASSWD|PWD|PASSPHRASE|TOKEN|SECRET|KEY))=\S|\bAuthorization: ?\w+ [\w+/]",
     re.I,
 )
-_SET = re.compile(r"setx? \w")
-_OPTION_NAME = re.compile(r"--?([A-Za-z][\w-]{0,40}?(?:pass(?:word|wd|phrase)?|pwd|token|secret|key))", re.I)
+_ALONE = re.compile(r"setx? \w|[A-Z][A-Z0-9_]{2,60}=\S|Authorization: ?\w")
+"""What an option need not stand in: a variable that is set for one command, a header."""
+_OPTION_NAME = re.compile(r"--?((?:[A-Za-z][\w-]{0,40}?)?(?:pass(?:word|wd|phrase)?|pwd|token|secret|key))", re.I)
 _SHORT = {
     ("sshpass", "-p"): "ssh_password",
     ("redis-cli", "-a"): "redis_password",
     ("login", "-p"): "registry_password",
 }
+_ATTACHED = re.compile(r"-p(?=[^\s$`{<%-])")
+_LOGIN = re.compile(r"[\w.@+%-]{1,64}:(?=[^\s$`{<%])")
+_TAKES_ATTACHED = {
+    **dict.fromkeys(("mysql", "mysqldump", "mysqladmin", "mysqlimport", "mariadb"), "mysql_password"),
+    "sshpass": "ssh_password",
+}
+_LOGIN_FLAGS = frozenset({"-u", "-U", "--user", "--proxy-user"})
 
 
 def passwords(data: bytes, start: int, end: int) -> Iterator[tuple[str, re.Match[bytes]]]:
@@ -59,7 +68,7 @@ def passwords(data: bytes, start: int, end: int) -> Iterator[tuple[str, re.Match
 
 def speaks(value: str) -> bool:
     """Whether a text may be a command line that is given a credential."""
-    if " -" not in value and "export " not in value and value[:1] != "-" and not _SET.match(value):
+    if " -" not in value and "export " not in value and value[:1] != "-" and not _ALONE.match(value):
         return False
     return bool(_OPTION.search(value) or _TOOL_WORDS.search(value))
 
@@ -75,3 +84,14 @@ def option(words: Sequence[str], number: int) -> str:
     if named:
         return named.group(1).replace("-", "_")
     return next((name for (tool, flag), name in _SHORT.items() if flag == before and tool in words[:number]), "")
+
+
+def attached(words: Sequence[str], number: int) -> tuple[str, int] | None:
+    """Name and offset of the password in word ``number`` of a command that holds more: ``["mysql", "-p…"]``, ``["curl", "-u", "user:…"]``."""
+    tools = [word.rpartition("/")[2] for word in words[:number]]
+    if found := _ATTACHED.match(words[number]):
+        name = next((_TAKES_ATTACHED[tool] for tool in tools if tool in _TAKES_ATTACHED), "")
+        return (name, found.end()) if name else None
+    if number and words[number - 1] in _LOGIN_FLAGS and "curl" in tools and (found := _LOGIN.match(words[number])):
+        return "http_password", found.end()
+    return None

@@ -27,6 +27,11 @@ _CALL = re.compile(
     rb"""(?<![\w.])(?:define|setenv|putenv|setx|os\.environ\.setdefault)[ \t]*\([ \t]*["'](?P<n>\w{1,100})["'][ \t]*,[ \t]*"""
     + _VALUE
 )
+# Authorization: Bearer value, as curl's -H has it
+_HEADER = re.compile(
+    rb"(?<![\w-])(?P<n>(?:Proxy-)?Authorization)[ \t]*:[ \t]*"
+    rb"(?P<v>(?:[Bb]earer|[Tt]oken|[Bb]asic|[Bb]ot|ApiKey)[ \t]+[^\s\"'`$<>{}()\\]{8,4000})"
+)
 _SQL = re.compile(
     rb"(?<![\w])(?P<n>IDENTIFIED[ \t]+(?:WITH[ \t]+\S{1,60}[ \t]+)?(?:BY|AS)(?:[ \t]+PASSWORD)?|(?:ENCRYPTED[ \t]+)?PASSWORD)[ \t]*(?:=[ \t]*)?\(?[ \t]*(?P<v>N?'(?:[^'\r\n]|'')*')",
     re.I,
@@ -59,7 +64,7 @@ def assignments(data: bytes, start: int = 0, end: int | None = None) -> Iterator
     rows: dict[tuple[int, int], Assignment] = {}
     for name, match in commands.passwords(data, start, stop):
         _take(rows, data, match, name)
-    for pattern in (_CALL, _OPTION, _ASSIGNMENT):
+    for pattern in (_HEADER, _CALL, _OPTION, _ASSIGNMENT):
         for match in pattern.finditer(data, start, stop):
             said = match.group("n") or match.groupdict().get("d") or match.groupdict().get("s") or b""
             _take(rows, data, match, said.decode("ascii", "replace"))

@@ -82,13 +82,14 @@ class Binding:
 
 @dataclass(slots=True)
 class Draft:
-    """A literal: from the start of ``first`` to the end of ``last``."""
+    """A literal: from the start of ``first`` to the end of ``last``. ``attached`` names the rest of it from an offset on: ``-p…``."""
 
     first: ast.expr
     last: ast.expr
     literal: Literal
     binding: Binding
     place: Place
+    attached: tuple[str, int] | None = None
 
     @property
     def order(self) -> tuple[int, int]:

@@ -253,6 +253,11 @@ class Expressions:
                     self.push(element, None, place)
                 continue
             said = (named if number else "") or commands.option(words, number)
+            inner = commands.attached(words, number) if words[number] and binding is not None else None
+            if inner and binding is not None and (found := literal(element)) is not None:
+                bound = binding.element(number, node, said)
+                self.drafts.literals.append(Draft(element, element, found, bound, place, inner))
+                continue
             self.push(element, binding.element(number, node, said) if binding is not None else None, place)
 
     def _comprehension(self, node: _Comprehension, binding: Binding | None, place: Place) -> None:

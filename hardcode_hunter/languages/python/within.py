@@ -52,9 +52,12 @@ def comments(positions: Positions, multiline: list[tuple[int, int]]) -> Iterator
 def inner_texts(data: bytes, start: int, end: int, draft: Draft) -> list[Assignment]:
     """What the text of a string literal at ``data[start:end]`` assigns to names."""
     value = draft.literal.value
-    if draft.literal.type is LiteralType.INT or len(value) < 8:
+    if draft.literal.type is LiteralType.INT or len(value) < (4 if draft.attached else 8):
         return []
     first = start + re.match(rb"[A-Za-z]{0,3}(?:\"{3}|'{3}|[\"'])?", data[start:end]).end()  # type: ignore[union-attr]
+    if draft.attached and data.startswith(raw := value.encode("utf-8", "replace"), first):
+        name, offset = draft.attached
+        return [Assignment(name, first + len(value[:offset].encode()), first + len(raw), first)]
     prose = draft.binding.position is Position.TEXT
     if "\n" in value:
         return text.assignments(data, first, end, bare=not prose)
