@@ -49,6 +49,17 @@ FOUND = {
         },
         {("main.tf", 5, "migrate")},
     ),
+    "name and value of a setting, directly below its resource": (
+        {
+            "main.tf": 'resource "aws_elastic_beanstalk_environment" "e" {\n  setting {\n'
+            '    namespace = "aws:elasticbeanstalk:application:environment"\n    name      = "DB_PASSWORD"\n'
+            '    value     = "tide-and-time-1984"\n  }\n}\n'
+            'resource "aws_db_parameter_group" "p" {\n  parameter {\n    name  = "password_encryption"\n'
+            '    value = "scram-sha-256"\n  }\n  parameter {\n    name  = "validate_password.policy"\n    value = "STRONG"\n  }\n}\n'
+            'resource "helm_release" "h" {\n  set {\n    name  = "auth.existingSecret"\n    value = "orders-db-credentials"\n  }\n}\n'
+        },
+        {("main.tf", 5, "migrate")},
+    ),
     "a sensitive variable that reaches nothing of note": (
         {"main.tf": 'variable "neutral" {\n  sensitive = true\n  default   = "tide-and-time"\n}\n'},
         {("main.tf", 3, "migrate")},

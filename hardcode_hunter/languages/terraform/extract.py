@@ -221,7 +221,7 @@ class Reader:
     def _pair(self, body: Node, place: Place) -> Place | None:
         """The place of a ``value`` whose ``name`` stands beside it in a nested block: a variable of a build, a setting of an environment.
         What is the name of a secret or parameter there (``type``) is no value."""
-        if place.depth < 2 or place.resource == PARAMETER:
+        if place.depth < 1 or place.resource == PARAMETER:
             return None
         rows = {syntax.text(k, self.data): e for k, e in syntax.attributes(body)}
         literal = syntax.literal_string(rows["name"]) if "name" in rows and "value" in rows else None
