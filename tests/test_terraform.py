@@ -302,6 +302,7 @@ def test_windows_keep_what_stands_near_a_hit() -> None:
     ("text", "line", "found"),
     [
         ('resource "a" "b" {\n  password = "hunter-2019"\n', 3, True),
+        ('resource "a" "b" {\n  password = "hunter-2019"\n  tags = {\n', 4, True),
         ('locals {\n<<<<<<< HEAD\n  password = "hunter-2019"\n=======\n}\n', 2, True),
         ('locals {\n  a = [1, \n}\nlocals {\n  password = "hunter-2019"\n}\n', 3, True),
         ("locals {\n  a = " + "[" * 10_000 + "]" * 10_000 + "\n}\n", 2, False),
@@ -314,6 +315,7 @@ def test_bad_input_is_a_problem_and_the_rest_is_read(text: str, line: int, found
     extraction = extract(text)
     assert extraction.problems
     assert any(abs(p.line - line) <= 2 for p in extraction.problems)
+    assert len(set(extraction.problems)) == len(extraction.problems)  # each is told once
     assert not found or any(c.value.reveal() == "hunter-2019" for c in extraction.candidates)
 
 

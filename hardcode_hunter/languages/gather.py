@@ -147,7 +147,9 @@ class Gather:
         )
 
     def problem(self, offset: int, message: str) -> None:
-        self.problems.append(Problem(self.source.path, self.lines.line(offset), message))
+        told = Problem(self.source.path, self.lines.line(offset), message)
+        if told not in self.problems[-1:]:  # a parser may stumble more than once on one line
+            self.problems.append(told)
 
     def extraction(self) -> Extraction:
         """Everything found, in the order of offsets; ordinals are counted before the hits decide what is kept."""

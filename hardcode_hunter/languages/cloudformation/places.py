@@ -181,6 +181,10 @@ def _managed(file: File, node: Node, spot: Spot) -> Outcome:
         return [], Hurdle(
             "not-managed", "only the master password of a database that AWS manages can be left to the service"
         )
+    if file.data[node.outer : node.start].find(b"&") >= 0:
+        return [], Hurdle(
+            "anchor", "the value is an anchor that other places use: write it out at each of them, then plan again"
+        )
     mapping, index = above[0], above[1]
     key = mapping.pairs[index][0]
     name = quoted(switch, "", True) if file.json else switch.encode()
