@@ -222,6 +222,9 @@ _ODBC_PAIR = re.compile(
     r"\s*([A-Za-z][A-Za-z ]{1,40}?)\s*=\s*(?:\{((?:[^}]|\}\})*)\}|\"([^\";]*)\"|'([^';]*)'|([^;]*))\s*(?:;|\Z)"
 )
 
+_OPENED = frozenset({"", "{", '"', "'"})
+"""No values: the quotes of one that the program adds to the literal."""
+
 
 def _odbc(value: str) -> tuple[Part, ...]:
     parts: list[Part] = []
@@ -238,8 +241,8 @@ def _odbc(value: str) -> tuple[Part, ...]:
             return () if value[at:].strip(" ;\r\n") else tuple(parts)
         group = next((g for g in (2, 3, 4, 5) if pair.group(g) is not None), 5)
         role = _ODBC_ROLES.get(pair.group(1).lower(), "")
-        if role and pair.group(group).strip():
-            text = pair.group(group)
+        text = pair.group(group)
+        if role and text.strip() not in _OPENED:
             parts.append(
                 Part(
                     role,

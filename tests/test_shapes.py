@@ -79,6 +79,7 @@ CASES = [
         Shape.ODBC,
         {"username": "shop", "account_key": "a1B2=="},
     ),
+    ("Server=db;UID=sa;PWD=a{b;", Shape.ODBC, {"host": "db", "username": "sa", "password": "a{b"}),
     ("jdbc:sqlserver://db:1433;user=sa;password=tide", Shape.ODBC, {"username": "sa", "password": "tide"}),
     ("Bearer abc.def-1", Shape.BEARER, {"token": "abc.def-1"}),
     ("token abc", Shape.BEARER, {"token": "abc"}),
@@ -89,6 +90,13 @@ CASES = [
         {"username": "shop", "password": "səcrət"},
     ),
 ]
+
+
+@pytest.mark.parametrize("opened", ["", "{", "'", '"'])
+def test_a_value_that_the_program_adds_is_not_its_opening_quote(opened: str) -> None:
+    text = f"DRIVER={{ODBC Driver 18}};SERVER=db;UID=sa;PWD={opened}"
+    assert shapes.recognise(text) is Shape.WHOLE
+    assert dict(shapes.extract(Shape.ODBC, text)) == {"host": "db", "username": "sa"}
 
 
 @pytest.mark.parametrize(("value", "shape", "roles"), CASES, ids=[c[0][:40] for c in CASES])

@@ -124,6 +124,8 @@ def _bearer_hole(literal: Sequence[Piece], wanted: Wanted) -> _Hole:
 def _odbc_hole(literal: Sequence[Piece], wanted: Wanted) -> _Hole:
     text = value(literal)
     found = part(Shape.ODBC, text, wanted.role)
+    if wanted.role == "account_key":  # base64; Azure's SDKs split at ``;`` and the first ``=``, and know no braces
+        return _Hole(found.start, found.end, _plain(wanted.reading.text))
     quoted = text[found.start - 1 : found.start] in ("{", '"', "'")
     start, end = (found.start - 1, found.end + 1) if quoted else (found.start, found.end)
     return _Hole(start, end, _plain(f'{primary(wanted.reading.text)}.replace("}}", "}}}}")'), "{", "}")

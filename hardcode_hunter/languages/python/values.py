@@ -24,7 +24,12 @@ HOSTILE = "p%41@:/?#[1]{2}'3\"4\\5 $6;&+=,7|<8>~^`é€"
 """A password that a rotation could set, with every character that means something to a URL, libpq, ODBC, % or str.format."""
 MARKER = "m0rk3r"
 ENVIRON = "what the environment holds"
-_PLAIN_ROLES: Mapping[str, str] = {"host": "db.example", "port": "5433"}  # hostile values make no sense there
+_PLAIN_ROLES: Mapping[str, str] = {
+    "host": "db.example",
+    "port": "5433",
+    "account_key": "aB3+/x9Kq7w=",  # base64, whoever renews it
+}
+"""Parts that no rotation gives a hostile value."""
 
 Value = str | bytes | int
 Reads = Mapping[str, str]  # dump of a read's syntax tree -> what it gives
