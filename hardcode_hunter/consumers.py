@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from hardcode_hunter.model import Consumer, Evaluated, Finding, Secret, Source
@@ -24,41 +24,53 @@ ENVIRONMENT = re.compile(r"[/.](?:Environment|container_definitions)[/.]")
 HANDLER = re.compile(rb"^def \w*handler\w*\(\s*event\b[^)]*\bcontext\b", re.M)
 
 
-def of(
-    findings: Sequence[Finding], sources: Mapping[str, Source], languages: Mapping[str, Language]
-) -> tuple[Consumer, ...]:
-    """The places that read what ``findings`` hold, each with its role as far as the code names it."""
-    rows: dict[tuple[str, str], Consumer] = {}
-    runners: dict[str, Mapping[str, tuple[str, str]]] = {}
-    for finding in findings:
-        data = sources[finding.path].data if finding.path in sources else b""
-        runtime = (
-            finding.language
-            if finding.evaluated is Evaluated.DEPLOY
-            else "lambda"
-            if HANDLER.search(data)
-            else "unknown"
-        )
-        role = "deployer" if finding.evaluated is Evaluated.DEPLOY else "unknown"
-        for path, line, symbol in _readers(finding):
-            known = languages[finding.language].runs_as if finding.language in languages else None
-            if known and path in sources and path not in runners:
-                runners[path] = known(sources[path])
-            consumer = Consumer(path, line, symbol, finding.evaluated, runtime, role)
-            rows.setdefault((path, symbol), _running(consumer, runners.get(path, {})))
-    return tuple(sorted(rows.values(), key=lambda c: (c.path, c.line, c.symbol)))
+class Places:
+    """Who reads what, over one tree: each file is looked at once, however many secrets are in it."""
+
+    def __init__(self, sources: Mapping[str, Source], languages: Mapping[str, Language]) -> None:
+        self._sources, self._languages = sources, languages
+        self._runners: dict[str, Mapping[str, tuple[str, str]]] = {}
+        self._handlers: dict[str, bool] = {}
+
+    def of(self, findings: Sequence[Finding]) -> tuple[Consumer, ...]:
+        """The places that read what ``findings`` hold, each with its role as far as the code names it."""
+        rows: dict[tuple[str, str], Consumer] = {}
+        for finding in findings:
+            deployed = finding.evaluated is Evaluated.DEPLOY
+            runtime = finding.language if deployed else "lambda" if self._is_handler(finding.path) else "unknown"
+            role = "deployer" if deployed else "unknown"
+            for path, line, symbol in _readers(finding):
+                consumer = Consumer(path, line, symbol, finding.evaluated, runtime, role)
+                rows.setdefault((path, symbol), self._running(consumer, finding.language))
+        return tuple(sorted(rows.values(), key=lambda c: (c.path, c.line, c.symbol)))
+
+    def runners(self, path: str, language: str) -> Mapping[str, tuple[str, str]]:
+        """What runs in a template, each with its runtime and its role."""
+        if path not in self._runners:
+            known = self._languages[language].runs_as if language in self._languages else None
+            self._runners[path] = known(self._sources[path]) if known and path in self._sources else {}
+        return self._runners[path]
+
+    def _is_handler(self, path: str) -> bool:
+        if path not in self._handlers:
+            self._handlers[path] = path in self._sources and HANDLER.search(self._sources[path].data) is not None
+        return self._handlers[path]
+
+    def _running(self, consumer: Consumer, language: str) -> Consumer:
+        """A container's variable becomes a secret that the agent reads with the task's execution role; other variables are set by whoever
+        deploys."""
+        if not ENVIRONMENT.search(consumer.symbol):
+            return consumer
+        runners = self.runners(consumer.path, language)
+        join = "/" if consumer.symbol.startswith("Resources/") else "."
+        thing = next((name for name in _beginnings(consumer.symbol, join) if name in runners), "")
+        runtime, role = runners.get(thing, ("", ""))
+        return replace(consumer, runtime=runtime, role=role) if runtime == "ecs" else consumer
 
 
-def _running(consumer: Consumer, runners: Mapping[str, tuple[str, str]]) -> Consumer:
-    """A container's variable becomes a secret that the agent reads with the task's execution role; other variables are set by whoever deploys."""
-    join = "/" if consumer.symbol.startswith("Resources/") else "."
-    thing = next((name for name in runners if consumer.symbol.startswith(name + join)), "")
-    runtime, role = runners.get(thing, ("", ""))
-    return (
-        replace(consumer, runtime=runtime, role=role)
-        if runtime == "ecs" and ENVIRONMENT.search(consumer.symbol)
-        else consumer
-    )
+def _beginnings(symbol: str, joins: str) -> Iterator[str]:
+    """What stands before each of the joins in ``symbol``."""
+    return (symbol[:at] for at, character in enumerate(symbol) if character in joins)
 
 
 def by_functions(
@@ -66,9 +78,11 @@ def by_functions(
 ) -> tuple[Secret, ...]:
     """``secrets`` with the consumers whose functions read the secret themselves, each under its own role, and not the template."""
 
+    places = Places(sources, languages)
+
     def read(secret: Secret) -> Secret:
         moved = any(o.finding in by_code for f in secret.fields for o in f.origins)
-        rows = [c for consumer in secret.consumers for c in _functions(consumer, sources, languages)]
+        rows = [c for consumer in secret.consumers for c in _functions(consumer, sources, languages, places)]
         return replace(secret, consumers=tuple(dict.fromkeys(rows))) if moved else secret
 
     return tuple(map(read, secrets))
@@ -77,14 +91,20 @@ def by_functions(
 _VARIABLE = re.compile(r"[/.][Ee]nvironment[/.][Vv]ariables[/.]")
 
 
-def _functions(consumer: Consumer, sources: Mapping[str, Source], languages: Mapping[str, Language]) -> list[Consumer]:
+def _functions(
+    consumer: Consumer, sources: Mapping[str, Source], languages: Mapping[str, Language], places: Places
+) -> list[Consumer]:
     source = sources.get(consumer.path)
     language = languages.get(source.language) if source is not None and _VARIABLE.search(consumer.symbol) else None
     if source is None or language is None or language.runs_as is None:
         return [consumer]
-    running = {name: row for name, row in language.runs_as(source).items() if row[0] == "lambda"}
+    known = places.runners(consumer.path, source.language)
     shared = consumer.symbol.startswith("Globals/")
-    names = [name for name in running if shared or re.match(re.escape(name) + r"[/.]", consumer.symbol)]
+    running = {
+        name: known[name]
+        for name in (known if shared else _beginnings(consumer.symbol, "/."))
+        if name in known and known[name][0] == "lambda"
+    }
     made = [
         replace(
             consumer,
@@ -93,7 +113,7 @@ def _functions(consumer: Consumer, sources: Mapping[str, Source], languages: Map
             reads=Evaluated.CALL,
             symbol=f"{name}: {consumer.symbol}" if shared else consumer.symbol,
         )
-        for name in names
+        for name in running
     ]
     return made or [consumer]
 

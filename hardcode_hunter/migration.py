@@ -250,8 +250,11 @@ def rewrite(tree: Tree, plan: Plan, tiers: frozenset[str] = frozenset({Tier.SAFE
 def accesses(plan: Plan) -> dict[tuple[str, str], Access]:
     """How code reaches each field of each secret."""
     rows = {}
+    twins = {(s.component, s.environment): s for s in reversed(plan.secrets)}
     for secret in plan.secrets:
-        templates = {e.name: _name_in(plan, secret, e) for e in plan.environments}
+        templates = {
+            e.name: _name_in(plan, twins.get((secret.component, e.name)), secret, e) for e in plan.environments
+        }
         for f in secret.fields:
             rows[secret.id, f.key] = Access(
                 secret=secret.component,
@@ -267,10 +270,7 @@ def accesses(plan: Plan) -> dict[tuple[str, str], Access]:
     return rows
 
 
-def _name_in(plan: Plan, secret: Secret, environment: Environment) -> str:
-    twin = next(
-        (s for s in plan.secrets if s.component == secret.component and s.environment == environment.name), None
-    )
+def _name_in(plan: Plan, twin: Secret | None, secret: Secret, environment: Environment) -> str:
     return plan.secret_name(twin) if twin else environment.secret_name(plan.application, secret.component)
 
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 
 from hardcode_hunter import consumers, reported
 from hardcode_hunter.binding import replacement, seals
-from hardcode_hunter.environments import neutral, words
-from hardcode_hunter.grouping import Group, group, slug, stem
+from hardcode_hunter.grouping import Group, group, slug
 from hardcode_hunter.model import (
     Environment,
     Field,
@@ -28,6 +27,7 @@ from hardcode_hunter.model import (
     Source,
     Verdict,
 )
+from hardcode_hunter.naming import Names
 from hardcode_hunter.planfile import answered
 from hardcode_hunter.plugins import Language, Rotation
 
@@ -72,13 +72,13 @@ def make(
     environments = _environments([g for g, _ in groups], wish, previous)
     if not wish.environment and len(environments) > 1:
         _ask_environment([g for g, _ in groups])
-    secrets: list[Secret] = list(_kept(previous, done, {f.id for f in movable}))
+    secrets = {s.id: s for s in _kept(previous, done, {f.id for f in movable})}
+    names, places = Names(environments, previous), consumers.Places(sources, languages)
     for members, old in groups:
-        others = (*secrets, *_reserved(previous, old))
-        fresh = _secret(members, environments, others, rotations, sources, languages)
-        merged = _merge(fresh, old, members, rotations) if old else fresh
-        secrets = [s for s in secrets if s.id != merged.id]
-        secrets.append(answered(merged, answers))
+        fresh = _secret(members, environments, old.id if old else names.name(members), rotations, places)
+        merged = _merge(fresh, old, members) if old else fresh
+        names.take(merged)
+        secrets[merged.id] = answered(merged, answers)
     plan = Plan(
         application=wish.application or (previous.application if previous else slug(application)),
         order=Order(wish.order or (previous.order if previous else Order.SHELL_FIRST)),
@@ -86,7 +86,7 @@ def make(
         infrastructure=wish.infrastructure
         or (previous.infrastructure if previous else _infrastructure(findings, sources)),
         environments=environments,
-        secrets=tuple(sorted(secrets, key=lambda s: s.id)),
+        secrets=tuple(sorted(secrets.values(), key=lambda s: s.id)),
         replacements=(),
         skips=tuple(sorted(skips, key=lambda s: (s.path, s.line, s.finding))),
         files={},
@@ -156,35 +156,30 @@ def _kept(previous: Plan | None, done: frozenset[str], present: set[str]) -> Ite
             yield secret
 
 
-def _reserved(previous: Plan | None, own: Secret | None) -> Iterable[Secret]:
-    return [s for s in previous.secrets if own is None or s.id != own.id] if previous else []
-
-
-def _merge(fresh: Secret, old: Secret, members: Group, rotations: Mapping[str, Rotation]) -> Secret:
+def _merge(fresh: Secret, old: Secret, members: Group) -> Secret:
     """The fresh secret with everything of the old one that a person can have edited."""
     keys = {(o.fingerprint, o.part): f.key for f in old.fields for o in f.origins}
-    fields = {f.key: f for f in old.fields if f.constant is not None}
+    constants = {f.key: f for f in old.fields if f.constant is not None}
     present = {f.id for f in members.findings}
+    places: dict[str, _Origins] = {}
     for f in old.fields:
-        still = tuple(o for o in f.origins if not o.finding or o.finding not in present)
-        if still and f.key not in fields:
-            fields[f.key] = replace(f, origins=still)
+        still = [o for o in f.origins if not o.finding or o.finding not in present]
+        if still and f.key not in constants:
+            places[f.key] = _Origins(still)
     for f in fresh.fields:
         for origin in f.origins:
             key = keys.get((origin.fingerprint, origin.part), f.key)
-            if key in fields and fields[key].constant is not None:
+            if key in constants:
                 continue
-            known = fields.get(key, SecretField(key))
-            if not origin.finding and old.key(key) and all(o.fingerprint != origin.fingerprint for o in known.origins):
+            if not origin.finding and old.key(key) and not (key in places and places[key].at(origin)):
                 continue  # a password that was moved here by hand leaves its own host and user behind
-            if old.existing and not origin.finding and key not in fields:
+            if old.existing and not origin.finding and key not in places:
                 continue  # an adopted secret has the keys that it has
-            kept = tuple(o for o in known.origins if (o.fingerprint, o.part) != (origin.fingerprint, origin.part))
-            fields[key] = replace(known, origins=(*kept, origin))
+            places.setdefault(key, _Origins()).put(origin)
     consumers = {(c.path, c.symbol): c for c in (*fresh.consumers, *old.consumers)}
     return replace(
         old,
-        fields=_ordered(fields),
+        fields=_ordered(constants | {key: SecretField(key, rows.all) for key, rows in places.items()}),
         consumers=tuple(sorted(consumers.values(), key=lambda c: (c.path, c.line, c.symbol))),
         questions=fresh.questions,
     )
@@ -196,10 +191,9 @@ def _merge(fresh: Secret, old: Secret, members: Group, rotations: Mapping[str, R
 def _secret(
     members: Group,
     environments: Sequence[Environment],
-    others: Sequence[Secret],
+    id: str,
     rotations: Mapping[str, Rotation],
-    sources: Mapping[str, Source],
-    languages: Mapping[str, Language],
+    places: consumers.Places,
 ) -> Secret:
     first = min(members.findings, key=lambda f: (f.kind not in (Kind.DATABASE, Kind.CONNECTION_URL), not f.fields))
     fields = _fields(members.findings, first)
@@ -208,7 +202,7 @@ def _secret(
     rotation = _rotation(kind, first, {f.key for f in fields}, rotations)
     managed = next((found for f in members.findings if (found := consumers.managed(f))), "")
     return Secret(
-        id=_name(members.findings, environment, environments, others),
+        id=id,
         kind=kind,
         home=first.home,
         environment=environment,
@@ -217,33 +211,21 @@ def _secret(
         engine=first.engine,
         form="text" if kind is Kind.PRIVATE_KEY and len(fields) == 1 else "json",
         rotation=rotation,
-        consumers=consumers.of(members.findings, sources, languages),
+        consumers=places.of(members.findings),
         questions=tuple(members.questions),
         managed_resource=managed,
     )
 
 
 def _fields(findings: Sequence[Finding], first: Finding) -> tuple[SecretField, ...]:
-    fields: dict[str, SecretField] = {}
-    if first.engine and first.kind in (Kind.DATABASE, Kind.CONNECTION_URL):
-        fields["engine"] = SecretField("engine", (), first.engine)
+    places: dict[str, _Origins] = {}
     keys: dict[str, str] = {}  # one value has one key, whatever each place calls it
     for finding in findings:
         own = _own_field(finding)
         key = keys.setdefault(finding.digest, finding.role)
-        _add(
-            fields,
-            key,
-            Origin(
-                finding.path,
-                finding.symbol,
-                finding.ordinal,
-                own.part if own else "",
-                finding.shape,
-                finding.id,
-                finding.line,
-            ),
-        )
+        part = own.part if own else ""
+        origin = Origin(finding.path, finding.symbol, finding.ordinal, part, finding.shape, finding.id, finding.line)
+        places.setdefault(key, _Origins()).add(origin)
     digests = {role: digest for f in findings for role, digest in ((x.role, x.digest) for x in f.fields)}
     for finding in findings:
         for sibling in finding.fields:
@@ -251,11 +233,11 @@ def _fields(findings: Sequence[Finding], first: Finding) -> tuple[SecretField, .
             if sibling is own or sibling.role == finding.role or sibling.digest != digests[sibling.role]:
                 continue
             shape = finding.shape if sibling.part else Shape.WHOLE
-            _add(
-                fields,
-                sibling.role,
-                Origin(sibling.path, sibling.symbol, sibling.ordinal, sibling.part, shape, "", sibling.line),
-            )
+            origin = Origin(sibling.path, sibling.symbol, sibling.ordinal, sibling.part, shape, "", sibling.line)
+            places.setdefault(sibling.role, _Origins()).add(origin)
+    fields = {key: SecretField(key, rows.all) for key, rows in places.items()}
+    if first.engine and first.kind in (Kind.DATABASE, Kind.CONNECTION_URL):
+        fields["engine"] = replace(fields.get("engine", SecretField("engine")), constant=first.engine)
     return _ordered(fields)
 
 
@@ -266,10 +248,29 @@ def _own_field(finding: Finding) -> Field | None:
     )
 
 
-def _add(fields: dict[str, SecretField], key: str, origin: Origin) -> None:
-    known = fields.get(key, SecretField(key))
-    if all((o.fingerprint, o.part) != (origin.fingerprint, origin.part) for o in known.origins):
-        fields[key] = replace(known, origins=(*known.origins, origin))
+class _Origins:
+    """The places of one field, each once: a value can stand at thousands."""
+
+    def __init__(self, origins: Iterable[Origin] = ()) -> None:
+        self._rows = {(o.fingerprint, o.part): o for o in origins}
+        self._prints = {fingerprint for fingerprint, _ in self._rows}
+
+    @property
+    def all(self) -> tuple[Origin, ...]:
+        return tuple(self._rows.values())
+
+    def at(self, origin: Origin) -> bool:
+        """Whether one of them is the same literal, whichever part of it."""
+        return origin.fingerprint in self._prints
+
+    def add(self, origin: Origin) -> None:
+        self._rows.setdefault((origin.fingerprint, origin.part), origin)
+        self._prints.add(origin.fingerprint)
+
+    def put(self, origin: Origin) -> None:
+        """The origin in place of the one that was known, and after all others."""
+        self._rows.pop((origin.fingerprint, origin.part), None)
+        self.add(origin)
 
 
 def _ordered(fields: Mapping[str, SecretField]) -> tuple[SecretField, ...]:
@@ -314,36 +315,7 @@ def _serving(kind: Kind, engine: str, rotations: Mapping[str, Rotation]) -> Rota
     return next(serving, None) if kind is Kind.DATABASE and engine else None
 
 
-# ---------------------------------------------------------------- names
-
-
-def _name(
-    findings: Sequence[Finding], environment: str, environments: Sequence[Environment], others: Sequence[Secret]
-) -> str:
-    names = [stem(f.name) for f in findings if stem(f.name)]
-    first = findings[0]
-    named = first.name and not first.parameter.startswith(
-        "#"
-    )  # what an argument is called by its place says nothing of the program
-    fallback = (first.engine,) if first.engine else () if named else stem(first.rule)
-    base = slug("-".join(names[0] if names else fallback or words(first.name) or words(first.rule)))
-    called: dict[str, list[Secret]] = {}
-    for other in others:
-        called.setdefault(other.component, []).append(other)
-    number, component = 1, base
-    while not all(_twin(s, findings, environment) for s in called.get(component, ())):
-        number += 1
-        component = f"{base}-{number}"
-    return component if environment == environments[0].name else f"{component}@{environment}"
-
-
-def _twin(other: Secret, findings: Sequence[Finding], environment: str) -> bool:
-    """Whether ``other`` is the same secret in another environment: code knows a secret by its component alone, and would read
-    either's value where they only happen to be called alike."""
-    if other.environment == environment:
-        return False
-    theirs = {(f.key, neutral(o.symbol)) for f in other.fields for o in f.origins if o.finding}
-    return not theirs.isdisjoint((f.role, neutral(f.symbol)) for f in findings)
+# ---------------------------------------------------------------- environments
 
 
 def _environments(groups: Sequence[Group], wish: Wish, previous: Plan | None) -> tuple[Environment, ...]:

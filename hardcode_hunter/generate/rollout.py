@@ -117,21 +117,20 @@ class _CloudFormation:
 
     def inputs(self) -> str:
         needed = {p.name: p for shard in self.stack.shards for p in _asked(self.stack, shard)}
+        known = self._known()
         rows = []
         for parameter in needed.values():
             many = " Several are separated by commas." if parameter.type == "CommaDelimitedList" else ""
-            value = self._known(parameter.name)
+            value = known.get(parameter.name, "")
             rows.append(
                 f"# {quoting.comment(parameter.description)}{many}\nexport {environment_variable(parameter.name)}={value}"
             )
         return "\n".join(rows)
 
-    def _known(self, parameter: str) -> str:
-        """The command that looks a value up, where one does."""
-        items = (
-            i for i in self.stack.items if i.home is Home.SECRETS_MANAGER and parameters.arn_parameter(i) == parameter
-        )
-        return next((f"$({_look_up(self.stack, i)})" for i in items), "")
+    def _known(self) -> Mapping[str, str]:
+        """The command that looks a value up, by its parameter, where one does."""
+        items = (i for i in self.stack.items if i.home is Home.SECRETS_MANAGER)
+        return {parameters.arn_parameter(i): f"$({_look_up(self.stack, i)})" for i in items}
 
     def _deploy(self, shard: Shard, overrides: Sequence[str]) -> str:
         path = cloudformation.path(self.stack, shard)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _LOADERS = re.compile(rb"\b(?:from_object|from_pyfile|config_from_object|DJANGO_SETTINGS_MODULE)\b")
 """Frameworks that read every upper-case name of a module that they are told the name of."""
+_WORD, _ASCII_WORD = re.compile(rb"[\w\x80-\xff]+"), re.compile(rb"\w+")
 _NAME = re.compile(r"[A-Za-z_]\w*")
 
 
@@ -51,10 +52,10 @@ def private(
 def _mentions(sources: Mapping[str, Source], words: Iterable[str]) -> Mapping[str, set[str]]:
     """Word → the files in which it occurs."""
     found: dict[str, set[str]] = {word: set() for word in words}
-    pattern = re.compile(rb"\b(?:" + b"|".join(re.escape(word.encode()) for word in sorted(found)) + rb")\b")
+    wanted = {word.encode(): word for word in found}
     for path, source in sources.items():
-        for match in set(pattern.findall(source.data)):
-            found[match.decode()].add(path)
+        for match in wanted.keys() & {*_WORD.findall(source.data), *_ASCII_WORD.findall(source.data)}:
+            found[wanted[match]].add(path)
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from hardcode_hunter.languages.python import constants
 from hardcode_hunter.languages.python.reasons import Unchanged, sentence
@@ -20,9 +21,16 @@ def rewrite_tree(
         by_path.setdefault(row.path, []).append(row)
     private = constants.private(sources, by_path)
     return {
-        path: rewrite(sources[path], rows, rewriting, private.get(path, frozenset()))
+        path: rewrite(sources[path], rows, _for(path, rows, rewriting), private.get(path, frozenset()))
         for path, rows in sorted(by_path.items())
     }
+
+
+def _for(path: str, rows: Sequence[Replacement], rewriting: Rewriting) -> Rewriting:
+    """What the rewrite of one file needs to know: all of it goes to another process."""
+    access = {key: rewriting.access[key] for row in rows if (key := (row.secret, row.key)) in rewriting.access}
+    modules = {path: rewriting.helper_modules[path]} if path in rewriting.helper_modules else {}
+    return replace(rewriting, access=access, helper_modules=modules, chosen={}, handlers={})
 
 
 def rewrite(
