@@ -308,6 +308,9 @@ _HASHED = re.compile(
 _FORMAT = re.compile(r"%(?:\.\d+)?[sdrfi]\b|%\(\w+\)|\{\w*(?:[.!:\[][^{}]*)?\}")
 _REGEX = re.compile(r"\(\?[:=!P<]|\[\^?[\w\\]-[\w\\]|\\[dwsbDWSB](?:[+*{)\]]|$)|\.\*|^\^.+\$$|\)[+*?]")
 _MARKUP = re.compile(r"<[A-Za-z!/][^<>]{0,500}>|</|/>|&\w+;")
+_PROGRAM = re.compile(
+    r"\s*(?:(?:async )?def \w+\(|class \w+[(:]|lambda\b[^:]{0,80}: ?\w|import [a-z_]\w*|from [\w.]+ import |(?:return|await|yield) [\w.]+[(\[]|[A-Za-z_][\w.]* = (?:await )?[A-Za-z_][\w.]*[(\[]|[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*[(\[](?:[frb]?[\"'][^\"']*[\"'])?[)\]]*(?:[.\[)]|\Z))"
+)
 _SQL = re.compile(r"\s*(?:select|insert|update|delete|create|alter|drop|grant|set|with)\s+\S+\s", re.I)
 
 
@@ -338,10 +341,10 @@ def format_string(value: str) -> bool:
 
 
 def code(value: str) -> bool:
-    """A regular expression, markup, SQL, or several lines that are no key."""
+    """A regular expression, markup, SQL, a line of a program, or several lines that are no key."""
     if "\n" in value.strip() and "-----BEGIN" not in value:
         return True
-    return bool(_REGEX.search(value) or _MARKUP.search(value) or _SQL.match(value))
+    return bool(_REGEX.search(value) or _MARKUP.search(value) or _SQL.match(value) or _PROGRAM.match(value))
 
 
 _RUN = re.compile(r"[A-Za-z0-9]{20,}")

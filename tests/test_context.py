@@ -107,6 +107,13 @@ OVER_REPORTED = [
     ("a route", "unit.json", '{"listeners": {"*:80": {"pass": "routes/main"}}}'),
     ("a token in the user's place", "conf.py", 'import requests\nrequests.get(url, auth=(token, "x-oauth-basic"))'),
     ("a dotted name", "conf.py", 'key = "pontoon.contributors.views.(AND:).None"'),
+    ("code as a text", "conf.py", 'SECRET = \'    text = boto3.client("secretsmanager").get_secret_value(SecretId="x")["SecretString"]\''),
+    ("code that reads one", "conf.py", 'PASSWORD = \'password = get_secret("db")["password"]\'\nTOKEN = "def token(): return os.environ[0]"'),
+    ("code in lines", "conf.py", "SECRET = \"import os\\npassword = os.environ['X']\\n\""),
+    ("a dict of names", "conf.py", 'FIELDS = {"pwd": "password", "usr": "username"}'),
+    ("a form", "conf.py", "PAGE = \"\"\"<form>\n<input name='password' type='text' class='control-2'>\n</form>\"\"\""),
+    ("a build's secret", "Makefile", "build:\n\tdocker build --secret id=aws_credentials_2024,src=$(HOME)/.aws ."),
+    ("a build's secret in a workflow", ".ci.yml", "script:\n  - docker build --secret type=file,id=npmrc2,src=.npmrc ."),
     ("anybody", "conf.py", 'password = "doe"'),
 ]  # fmt: skip
 

@@ -126,6 +126,8 @@ def _in_force(candidate: Candidate, value: str) -> bool:
 
 
 _ATTRIBUTE = re.compile(r"[A-Za-z]\w{1,20}=[^=]")  # of a list of attributes, each with its own name
+_MOUNTED = re.compile(r"(?:id|type|src|source|env|target)=[\w./~$-]")
+"""Where a build finds a secret: ``docker build --secret id=npmrc,src=.npmrc``."""
 _COOKIE = re.compile(r"cookie|conn", re.I)
 _TAGS = re.compile(r"(?:^|[/.])(?:Tags|tags|tags_all)(?=[/.\[])")
 
@@ -166,7 +168,7 @@ def _no_credential(candidate: Candidate, value: str, rule: Rule, least: str, loo
         return True
     if filters.placeholder(text) and not filters.default_password(text):
         return True
-    if filters.challenge(text) or filters.code_name(text):
+    if filters.challenge(text) or filters.code_name(text) or _MOUNTED.match(text):
         return True
     if text[:6].lower() == "basic " and shapes.decoded_pair(text[6:].strip()) is None:
         return True  # base64 of a user without a password

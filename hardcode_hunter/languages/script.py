@@ -33,7 +33,7 @@ _HEADER = re.compile(
     rb"(?P<v>(?:[Bb]earer|[Tt]oken|[Bb]asic|[Bb]ot|ApiKey)[ \t]+[^\s\"'`$<>{}()\\]{8,4000})"
 )
 _SQL = re.compile(
-    rb"(?<![\w])(?P<n>IDENTIFIED[ \t]+(?:WITH[ \t]+\S{1,60}[ \t]+)?(?:BY|AS)(?:[ \t]+PASSWORD)?|(?:ENCRYPTED[ \t]+)?PASSWORD)[ \t]*(?:=[ \t]*)?\(?[ \t]*(?P<v>N?'(?:[^'\r\n]|'')*')",
+    rb"(?<![\w'\"])(?P<n>IDENTIFIED[ \t]+(?:WITH[ \t]+\S{1,60}[ \t]+)?(?:BY|AS)(?:[ \t]+PASSWORD)?|(?:ENCRYPTED[ \t]+)?PASSWORD)[ \t]*(?:=[ \t]*)?\(?[ \t]*(?P<v>N?'(?:[^'\r\n]|'')*')",
     re.I,
 )
 _SQL_QUOTED = re.compile(rb"\b(?P<n>IDENTIFIED[ \t]+BY)[ \t]+(?P<v>\"[^\"\\\r\n]{1,200}\")", re.I)

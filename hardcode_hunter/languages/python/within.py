@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from hardcode_hunter.languages import commands, script, text
+from hardcode_hunter.languages.embedded import unescape
 from hardcode_hunter.languages.python.drafts import Draft
 from hardcode_hunter.languages.python.positions import Positions
 from hardcode_hunter.languages.script import Assignment
@@ -60,6 +61,8 @@ def inner_texts(data: bytes, start: int, end: int, draft: Draft) -> list[Assignm
         return [Assignment(name, first + len(value[:offset].encode()), first + len(raw), first)]
     prose = draft.binding.position is Position.TEXT
     if "\n" in value:
+        if b"\\n" in data[first:end] and b"\n" not in data[first:end]:
+            return _unescaped(data[first:end], first, bare=not prose)
         return text.assignments(data, first, end, bare=not prose)
     if value.lstrip()[:1] in ("{", "["):
         return text.assignments(data, first, end, bare=False)
@@ -70,3 +73,10 @@ def inner_texts(data: bytes, start: int, end: int, draft: Draft) -> list[Assignm
     if commands.speaks(value):
         return list(script.assignments(data, first, end))
     return []
+
+
+def _unescaped(raw: bytes, first: int, *, bare: bool) -> list[Assignment]:
+    """What several lines that are written as one assign: a name begins behind ``\\n``, not with its ``n``."""
+    plain, at = unescape(raw)
+    rows = text.assignments(plain, 0, len(plain), bare=bare)
+    return [Assignment(row.name, first + at[row.start], first + at[row.end], first + at[row.extent]) for row in rows]
