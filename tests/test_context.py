@@ -60,6 +60,11 @@ MISSED = [
     ("a header in a list", "app.py", f'run(["curl", "-H", "Authorization: Bearer {STRONG}"])', 1, "high"),
     ("a variable before a command", "app.py", 'os.system("PGPASSWORD=hunter-2019 psql -h db")', 1, "medium"),
     ("a variable for env", "app.py", 'run(["env", "MYSQL_PWD=hunter-2019", "mysql"])', 1, "medium"),
+    ("a variable of PowerShell", "deploy.ps1", '$DbPassword = "hunter-2019"', 1, "high"),
+    ("a parameter of PowerShell", "deploy.ps1", 'param([string]$Password = "hunter-2019")', 1, "high"),
+    ("a secure string", "deploy.ps1", 'ConvertTo-SecureString "hunter-2019" -AsPlainText -Force', 1, "high"),
+    ("a secure string by its name", "deploy.ps1", "ConvertTo-SecureString -String 'hunter-2019' -AsPlainText", 1, "high"),
+    ("a secure string that is piped", "deploy.ps1", '"hunter-2019" | ConvertTo-SecureString -AsPlainText', 1, "high"),
     ("docker login", "deploy.sh", "docker login -u bob -p hunter-2019 registry.internal", 1, "high"),
     ("curl's user in a script", "deploy.sh", "curl -s -u bob:hunter-2019 https://files.internal/", 1, "high"),
 ]  # fmt: skip
@@ -114,6 +119,7 @@ OVER_REPORTED = [
     ("a form", "conf.py", "PAGE = \"\"\"<form>\n<input name='password' type='text' class='control-2'>\n</form>\"\"\""),
     ("a build's secret", "Makefile", "build:\n\tdocker build --secret id=aws_credentials_2024,src=$(HOME)/.aws ."),
     ("a build's secret in a workflow", ".ci.yml", "script:\n  - docker build --secret type=file,id=npmrc2,src=.npmrc ."),
+    ("PowerShell that asks", "deploy.ps1", '$Password = $env:DB_PASSWORD\n$Password = "$Other"\n$Password = Read-Host "Password"\nConvertTo-SecureString $Password -AsPlainText'),
     ("anybody", "conf.py", 'password = "doe"'),
 ]  # fmt: skip
 

@@ -27,6 +27,20 @@ _CALL = re.compile(
     rb"""(?<![\w.])(?:define|setenv|putenv|setx|os\.environ\.setdefault)[ \t]*\([ \t]*["'](?P<n>\w{1,100})["'][ \t]*,[ \t]*"""
     + _VALUE
 )
+# $Name = "value", [string]$script:Name = 'value'; ConvertTo-SecureString "value", "value" | ConvertTo-SecureString
+_POWERSHELL = re.compile(
+    rb"(?<![\w$.'\"])\$(?:(?:script|global|private|local):)?(?P<n>[A-Za-z_]\w{0,99})[ \t]{0,20}=[ \t]{0,20}"
+    rb"(?P<v>\"[^\"`\r\n]{1,2000}\"|'[^'\r\n]{1,2000}')",
+    re.I,
+)
+_SECURED = re.compile(
+    rb"(?<![\w-])ConvertTo-SecureString[ \t]+(?:-AsPlainText[ \t]+|-Force[ \t]+){0,2}(?:-String[ \t]+)?"
+    rb"(?P<v>\"[^\"`\r\n]{1,2000}\"|'[^'\r\n]{1,2000}')",
+    re.I,
+)
+_PIPED = re.compile(
+    rb"(?P<v>\"[^\"`\r\n]{1,200}\"|'[^'\r\n]{1,200}')[ \t]{0,20}\|[ \t]{0,20}ConvertTo-SecureString(?![\w-])", re.I
+)
 # Authorization: Bearer value, as curl's -H has it
 _HEADER = re.compile(
     rb"(?<![\w-])(?P<n>(?:Proxy-)?Authorization)[ \t]*:[ \t]*"
@@ -37,6 +51,7 @@ _SQL = re.compile(
     re.I,
 )
 _SQL_QUOTED = re.compile(rb"\b(?P<n>IDENTIFIED[ \t]+BY)[ \t]+(?P<v>\"[^\"\\\r\n]{1,200}\")", re.I)
+_SECURE = re.compile(rb"ConvertTo-SecureString", re.I)
 _SPEAKS = re.compile(
     r"""://[^\s/@:]{0,200}:[^\s/@]{1,200}@ | -----BEGIN\ [A-Z ]{0,40}PRIVATE | \b(?:bearer|basic|token)\ [\w+/=.~-]{8}
       | (?<![\w+/=.~-])(?=[\w+/=.~-]{0,100}?[0-9])(?=[\w+/=.~-]{0,100}?[A-Za-z])[\w+/=.~-]{16,}""",
@@ -64,7 +79,10 @@ def assignments(data: bytes, start: int = 0, end: int | None = None) -> Iterator
     rows: dict[tuple[int, int], Assignment] = {}
     for name, match in commands.passwords(data, start, stop):
         _take(rows, data, match, name)
-    for pattern in (_HEADER, _CALL, _OPTION, _ASSIGNMENT):
+    for pattern in (_SECURED, _PIPED) if _SECURE.search(data, start, stop) else ():
+        for match in pattern.finditer(data, start, stop):
+            _take(rows, data, match, "password")
+    for pattern in (_HEADER, _POWERSHELL, _CALL, _OPTION, _ASSIGNMENT):
         for match in pattern.finditer(data, start, stop):
             said = match.group("n") or match.groupdict().get("d") or match.groupdict().get("s") or b""
             _take(rows, data, match, said.decode("ascii", "replace"))

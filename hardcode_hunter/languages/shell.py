@@ -40,6 +40,8 @@ SHELL = Language(
         ".bat",
         ".cmd",
         ".ps1",
+        ".psm1",
+        ".psd1",
         "makefile",
         ".mk",
         "jenkinsfile",
