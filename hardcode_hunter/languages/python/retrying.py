@@ -82,9 +82,9 @@ def plan(
     offset, imports = place.span.start, []
     errors = []
     for error in clients.refusals(client, callee):
-        home, _, name = error.rpartition(".")
+        home, name, within = _importable(error)
         local, needed = (name, None) if home == "builtins" else names.bind(home, name, offset, place.in_function)
-        errors.append(local)
+        errors.append(local + within)
         imports += [needed] if needed else []
     function = retriever.retry_async if awaited else retriever.retry
     name, needed = names.bind(module, function, offset, place.in_function)
@@ -93,6 +93,13 @@ def plan(
     mark = next((c for c in tree.code(place.node) if c in "'\""), '"')  # the quotes that the literal has
     head = requoted(f"{name}({quoted(secret)}, {refused}, lambda: ", mark)
     return _around(tree, call, secret, head, tuple(imports))
+
+
+def _importable(error: str) -> tuple[str, str, str]:
+    """Module, the name to import from it, and what follows that name: ``imaplib.IMAP4.error`` is an attribute of a class."""
+    parts = error.split(".")
+    named = next((i for i, part in enumerate(parts) if i and part.lstrip("_")[:1].isupper()), len(parts) - 1)
+    return ".".join(parts[:named]), parts[named], "".join(f".{part}" for part in parts[named + 1 :])
 
 
 def _around(tree: Tree, call: cst.Call, secret: str, head: str, imports: tuple[Import, ...]) -> Retry:
