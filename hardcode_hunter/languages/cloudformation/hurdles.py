@@ -53,7 +53,13 @@ def hurdle(spot: Spot, home: Home = Home.SECRETS_MANAGER) -> Hurdle | None:
         return Hurdle(*_SECTIONS[spot.section])
     if spot.section == "Globals" and spot.dotted.startswith("Function."):  # AWS SAM puts it into each function
         shared = replace(spot, section="Resources", resource="AWS::Serverless::Function", attribute="Properties")
-        return hurdle(replace(shared, dotted=spot.dotted.removeprefix("Function.")), home)
+        found = hurdle(replace(shared, dotted=spot.dotted.removeprefix("Function.")), home)
+        if found is not None and found.tier is None:
+            return found
+        # the reference would be resolved in each function, but linters (cfn-lint's E1051) see it where it is written
+        return Hurdle(
+            "globals", "linters refuse a reference in Globals: write it at each function that needs it, then plan again"
+        )
     if spot.section != "Resources" or spot.attribute != "Properties":
         if spot.attribute == "Metadata":
             return Hurdle(*_SECTIONS["Metadata"])
@@ -102,7 +108,13 @@ def _visible(spot: Spot) -> Hurdle | None:
     if spot.resource in FUNCTIONS and path.startswith(".Environment."):
         why = "the value would stay readable in the function's configuration and not follow a rotation: let the handler fetch the secret"
         return Hurdle("needs-code", why, Tier.REVIEW)
-    if ".Environment." in path or ".EnvironmentVariables." in path or ".OptionSettings." in path:
+    if ".RuntimeEnvironmentVariables." in path:
+        why = "the value would stay readable in the service's configuration: move it to RuntimeEnvironmentSecrets and give the instance role the right"
+        return Hurdle("container-environment", why, Tier.REVIEW)
+    if ".OptionSettings." in path:
+        why = "the value would stay readable in the environment's configuration: move it to the namespace aws:elasticbeanstalk:application:environmentsecrets and give the instance profile the right"
+        return Hurdle("container-environment", why, Tier.REVIEW)
+    if ".Environment." in path or ".EnvironmentVariables." in path:
         why = "the value would stay readable in the definition of the task or job: move it to Secrets with ValueFrom and give the execution role the right"
         return Hurdle("container-environment", why, Tier.REVIEW)
     if spot.resource == "AWS::SecretsManager::Secret":

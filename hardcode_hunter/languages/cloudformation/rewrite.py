@@ -211,7 +211,12 @@ def _plan_parameter(tree: Tree, unit: Planned, said: Reference) -> None:
         _drop_entry(tree, unit, path, number)
     templates = tree.templates(folder, parameter) if setters else [unit.replacements[0].path]
     if not templates:
-        unit.fail(Hurdle("no-template", "no template beside the file has this parameter"))
+        unit.fail(
+            Hurdle(
+                "no-template",
+                "no template beside the file has this parameter: write the reference at the property that it fills, and take it out here",
+            )
+        )
     for path in templates:
         _remove(tree, unit, path, parameter, said, path in replaced)
 

@@ -144,9 +144,11 @@ def _resource(spot: Spot) -> Hurdle | None:
     if attribute == "container_definitions" or spot.blocks[-1:] in (
         ("environment_variable",),
         ("environment",),
-        ("setting",),
     ):
         why = "the value would stay readable in the definition of the task or job: move it to secrets with valueFrom and give the execution role the right"
+        return Hurdle("container-environment", why, Tier.REVIEW)
+    if spot.blocks[-1:] == ("setting",):
+        why = "the value would stay readable in the environment's configuration: have the service fetch the secret where it can (Elastic Beanstalk: the namespace aws:elasticbeanstalk:application:environmentsecrets)"
         return Hurdle("container-environment", why, Tier.REVIEW)
     if spot.text == "heredoc":
         return Hurdle("heredoc", "the credential stands in a longer text: see what reads it", Tier.REVIEW)
