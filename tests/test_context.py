@@ -65,6 +65,11 @@ MISSED = [
     ("a secure string", "deploy.ps1", 'ConvertTo-SecureString "hunter-2019" -AsPlainText -Force', 1, "high"),
     ("a secure string by its name", "deploy.ps1", "ConvertTo-SecureString -String 'hunter-2019' -AsPlainText", 1, "high"),
     ("a secure string that is piped", "deploy.ps1", '"hunter-2019" | ConvertTo-SecureString -AsPlainText', 1, "high"),
+    ("users and what they log in with", "app.py", 'USERS = {"bob": "hunter-2019"}', 1, "low"),
+    ("users inside a function", "app.py", 'def f():\n    users = {\n        "bob": "Grey-Heron-47",\n    }', 3, "medium"),
+    ("SQL that is formatted", "app.py", "cur.execute(\"ALTER USER x IDENTIFIED BY '%s'\" % \"hunter-2019\")", 1, "high"),
+    ("SQL that is formatted by braces", "app.py", "cur.execute(\"ALTER ROLE x PASSWORD '{}'\".format(\"hunter-2019\"))", 1, "high"),
+    ("pieces that are joined", "app.py", 'password = "".join(["hunter", "-", "2019"])', 1, "high"),
     ("docker login", "deploy.sh", "docker login -u bob -p hunter-2019 registry.internal", 1, "high"),
     ("curl's user in a script", "deploy.sh", "curl -s -u bob:hunter-2019 https://files.internal/", 1, "high"),
 ]  # fmt: skip
@@ -120,6 +125,8 @@ OVER_REPORTED = [
     ("a build's secret", "Makefile", "build:\n\tdocker build --secret id=aws_credentials_2024,src=$(HOME)/.aws ."),
     ("a build's secret in a workflow", ".ci.yml", "script:\n  - docker build --secret type=file,id=npmrc2,src=.npmrc ."),
     ("PowerShell that asks", "deploy.ps1", '$Password = $env:DB_PASSWORD\n$Password = "$Other"\n$Password = Read-Host "Password"\nConvertTo-SecureString $Password -AsPlainText'),
+    ("users and what they are", "conf.py", 'USERS = {"bob": "admin", "ann": "Ann Smith"}\naccounts = {"prod": "123456789012"}\nusers = {"name": "bob47", "email": "b47@mail.internal"}'),
+    ("words that are joined", "conf.py", 'secret = ", ".join(["name", "password"])'),
     ("anybody", "conf.py", 'password = "doe"'),
 ]  # fmt: skip
 

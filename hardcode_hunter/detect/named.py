@@ -46,7 +46,7 @@ def collected(candidate: Candidate, rules: RuleSet) -> Rule | None:
     if candidate.position not in (Position.ITEM, Position.ELEMENT, Position.PROPERTY) or candidate.resource:
         return None
     if not _TELLING.search(candidate.symbol):
-        return None
+        return rules.name("password") if _of_a_person(candidate) else None
     symbol, key = candidate.symbol, candidate.name
     if candidate.position is Position.ELEMENT or not symbol.endswith(key):
         key = ""
@@ -54,6 +54,27 @@ def collected(candidate: Candidate, rules: RuleSet) -> Rule | None:
     whole = symbol if key or candidate.position is Position.ELEMENT else symbol.rpartition(".")[0]
     plain = filters.normalise(whole.rpartition(".")[2])
     return rules.name(plain[:-1]) if plain.endswith("s") and not plain.endswith("ss") else None
+
+
+_PEOPLE = re.compile(r"(?:^|.*\.)(?:\w*_)?(?:users|accounts|logins|admins)(?:\.|\[['\"])", re.I)
+_SAID = re.compile(
+    r"(?:\w*_)?(?:id|ids|name|mail|email|role|roles|group|team|phone|url|uri|host|region|arn|type|date|version)", re.I
+)
+
+
+def _of_a_person(candidate: Candidate) -> bool:
+    """Whether a dict gives its users nothing but one value each, and this one is no word: ``USERS = {"bob": "hunter-2019"}``."""
+    value, symbol = candidate.value.reveal(), candidate.symbol
+    return (
+        candidate.position is Position.ITEM
+        and candidate.language == "python"
+        and not candidate.callee
+        and bool(_PEOPLE.fullmatch(symbol[: len(symbol) - len(candidate.name)].rpartition("/")[2]))
+        and not _SAID.fullmatch(candidate.name)
+        and filters.strength(value) > Strength.WEAK
+        and any(c.isdigit() for c in value)
+        and not filters.identifier(value)
+    )
 
 
 _PLACES = frozenset(

@@ -70,6 +70,8 @@ def _stays(candidate: Candidate, match: Match) -> str:
         return "a check needs a user store or a constant-time comparison, not a fetch"
     if candidate.position is Position.TEXT or candidate.literal is LiteralType.TEXT:
         return "in running text"
+    if "joined" in candidate.note.split(", "):
+        return "put together from several literals"
     if match.shape is Shape.EMBEDDED:
         return "inside a longer text"
     if filters.HOLE in match.secret.reveal():

@@ -50,7 +50,7 @@ class Expressions:
             ast.List: self._container,
             ast.Set: self._container,
             ast.Compare: self._compare,
-            ast.Call: self._calls.visit,
+            ast.Call: self._call,
             ast.Lambda: self._lambda,
             ast.Name: self._name,
             ast.Attribute: self._name,
@@ -215,6 +215,12 @@ class Expressions:
         if node.value is not None:
             name = place.scope.path.rpartition(".")[2]
             self.push(node.value, Binding(Position.RETURN, name, place.scope.inside("yield"), place.scope.label), place)
+
+    def _call(self, node: ast.Call, binding: Binding | None, place: Place) -> None:
+        if binding is not None and (found := literal(node)) is not None and len(found.value) > 1:
+            self.emit(node, found, binding.noted("joined"), place)
+        else:
+            self._calls.visit(node, binding, place)
 
     # ------------------------------------------------------------ containers
 

@@ -14,6 +14,7 @@ HOLE = "\x00"
 _LONGEST = 20_000  # characters of a literal whose pieces are told apart
 _TEMPLATE_STRING: type[ast.expr] | None = getattr(ast, "TemplateStr", None)  # PEP 750, from Python 3.14 on
 TEMPLATES: tuple[type[ast.expr], ...] = (ast.JoinedStr, _TEMPLATE_STRING) if _TEMPLATE_STRING else (ast.JoinedStr,)
+_MOST_PIECES = 100
 _PLAIN: dict[type, LiteralType] = {str: LiteralType.STR, bytes: LiteralType.BYTES, int: LiteralType.INT}
 
 
@@ -39,7 +40,7 @@ def literal(node: ast.expr) -> Literal | None:
                 return None
             terms.append(found)
         return fold(terms)
-    return _character(node)
+    return _character(node) or _joined(node)
 
 
 def addends(node: ast.expr) -> list[ast.expr]:
@@ -149,3 +150,21 @@ def _character(node: ast.expr) -> Literal | None:
     if isinstance(code, ast.Constant) and type(code.value) is int and 0 <= code.value < 0x110000:
         return Literal(chr(code.value), LiteralType.STR)
     return None
+
+
+def _joined(node: ast.expr) -> Literal | None:
+    """``"".join(["hunter", "-", "2019"])``, with which others hide one."""
+    if not (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr == "join"
+        and isinstance(between := node.func.value, ast.Constant)
+        and between.value in ("", "-", "_", ".", ":", "/", "@")
+        and len(node.args) == 1
+        and not node.keywords
+        and isinstance(row := node.args[0], ast.List | ast.Tuple)
+        and 1 < len(row.elts) <= _MOST_PIECES
+    ):
+        return None
+    texts = [e.value for e in row.elts if isinstance(e, ast.Constant) and isinstance(e.value, str)]
+    return Literal(str(between.value).join(texts), LiteralType.STR) if len(texts) == len(row.elts) else None

@@ -1,4 +1,5 @@
-"""What the placeholders of a format stand for, as far as the text around them says: ``host=%s password=%s``, ``amqp://{}:{}@{}``."""
+"""What the placeholders of a format stand for, as far as the text around them says: ``host=%s password=%s``, ``amqp://{}:{}@{}``,
+``IDENTIFIED BY '%s'``."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ from collections.abc import Mapping
 _CONVERSION = re.compile(r"%(?:%|(?:\((\w+)\))?[-#0 +\d.]*[a-zA-Z])")
 _FIELD = re.compile(r"\{\{|\}\}|\{(\w*)(?:![rsa])?(?::[^{}]*)?\}")
 _KEY = re.compile(r"([A-Za-z_]\w{1,30})\s{0,3}=\s{0,3}['\"{]?\Z")
+_ACCOUNT = re.compile(r"(?:\bidentified\s{1,3}by|\bpassword)\s{1,3}['\"]?\Z", re.I)
 _USER = re.compile(r"://\Z")
 _PASSWORD = re.compile(r"://[^/@\s]{0,200}:\Z")
 
@@ -33,6 +35,8 @@ def _name(template: str, match: re.Match[str]) -> str:
     if _USER.search(before) and after.startswith(":"):
         return "username"
     if _PASSWORD.search(before) and after.startswith("@"):
+        return "password"
+    if _ACCOUNT.search(before):
         return "password"
     key = _KEY.search(before)
     return key[1].lower() if key else ""
