@@ -55,7 +55,7 @@ def undo(
     """
     if rotated and not database_reset:
         raise Refused(
-            f"{', '.join(rotated)}: rotated since, so that the code would come back with a password that no longer works; "
+            f"{', '.join(rotated)}: rotated since, or about to be, so that the code would come back with a password that no longer works; "
             "set the old password in the service first, then say so with --database-reset"
         )
     if not dry_run:
