@@ -49,6 +49,12 @@ FOUND = {
         },
         {("main.tf", 5, "migrate")},
     ),
+    "the file of a backend": (
+        {
+            "prod.s3.tfbackend": 'bucket       = "orders-state"\nuse_lockfile = true\npassword     = "tide-and-time-1984" # ours\n'
+        },
+        {("prod.s3.tfbackend", 3, "report")},
+    ),
     "name and value of a setting, directly below its resource": (
         {
             "main.tf": 'resource "aws_elastic_beanstalk_environment" "e" {\n  setting {\n'
