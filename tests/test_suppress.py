@@ -104,6 +104,8 @@ LINES = {  # name of a file: text with the line of a credential in it, and how c
     "Makefile": ("DB_PASSWORD = VALUE", "# {}"),
     "a.ps1": ('Connect-Db -Password "VALUE"', "# {}"),
     "b.ps1": ('Connect-Db -Password "VALUE"', "<# {} #>"),
+    "c.psm1": ('Connect-Db -Password "VALUE"', "<# {} #>"),
+    "a.tfbackend": ('password = "VALUE"', "// {}"),
     "Dockerfile": ('FROM x\nENV DB_PASSWORD="VALUE"', "# {}"),
     "Jenkinsfile": ('def dbPassword = "VALUE"', "// {}"),
     "a.sql": ("CREATE USER app WITH PASSWORD 'VALUE';", "-- {}"),

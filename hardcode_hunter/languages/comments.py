@@ -99,6 +99,9 @@ _SUFFIXES = {
     ".bat": "batch",
     ".cmd": "batch",
     ".ps1": "powershell",
+    ".psm1": "powershell",
+    ".psd1": "powershell",
+    ".tfbackend": "terraform",
 }
 """How files with these ends are commented, whatever language reads them; in strict JSON there is no comment."""
 _AFTER_BLANK = frozenset(["#", ";", "--", "//", "::"])
