@@ -55,7 +55,10 @@ def _whole(old: Value, new: ast.expr, swap: Swap) -> None:
         raise Unchanged("proof-type")
     if result != old:
         raise Unchanged("proof-value")
-    if not isinstance(old, int):
+    if isinstance(old, int):
+        if _evaluate(new, _reads(swap, lambda _: str(old + 1))) != old + 1:
+            raise Unchanged("proof-plaintext")  # the number doesn't come from the read
+    else:
         _any(_text(_evaluate(new, _reads(swap, lambda _: HOSTILE))) == HOSTILE)
         _gone(present, _text(_evaluate(new, _reads(swap, lambda _: MARKER))), "")
 
