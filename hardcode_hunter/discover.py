@@ -317,13 +317,20 @@ def read(walk: Walk, name: str, *, keep_binary: bool = False, limit: int = SIZE_
     return accept(walk, data, name, keep_binary=keep_binary)
 
 
+STRAY = 20
+"""A template may have one byte in so many that is null, and stays a text: hiding it must take more."""
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 INFRASTRUCTURE = (".tf", ".tfvars", ".yaml", ".yml", ".json", ".template")
 
 
+def _stray(data: bytes, name: str) -> bool:
+    head = data[:8192]
+    return name.lower().endswith(INFRASTRUCTURE) and head.count(0) * STRAY <= len(head) and not head.startswith(UTF_16)
+
+
 def accept(walk: Walk, data: bytes, name: str = "", *, keep_binary: bool = False) -> bytes | None:
     """``data``, counted; ``None`` when it is binary. A template in UTF-16 looks binary, and is none."""
-    if not keep_binary and b"\0" in data[:8192]:
+    if not keep_binary and b"\0" in data[:8192] and not _stray(data, name):
         if data.startswith(UTF_16) and name.lower().endswith(INFRASTRUCTURE):
             walk.unread(name, "is written in UTF-16, which was not read: save it as UTF-8")
         walk.skipped["binary"] += 1

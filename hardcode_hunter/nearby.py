@@ -16,7 +16,7 @@ BEHIND = 400  # bytes before a hit that count as its line
 AHEAD = 600  # bytes of one line, or of all lines of a statement
 _NAME = re.compile(rb"[\w.$-]{0,64}")
 LITERAL = re.compile(
-    rb"""[bBrRuUfF]{0,2}(?:\\?"(?P<d>(?:[^"\\\r\n]|\\.){0,400})"|\\?'(?P<s>(?:[^'\\\r\n]|\\.){0,400})')"""
+    rb"""[bBrRuUfF]{0,2}(?:\\?"(?P<d>(?:[^"\\\r\n]|\\.){0,400})(?:"|(?<=[^"\r\n]{400}))|\\?'(?P<s>(?:[^'\\\r\n]|\\.){0,400})(?:'|(?<=[^'\r\n]{400})))"""
 )
 _BARE = re.compile(
     rb"""(?:[\w.$-]{0,40}["'\]]{0,2}[ \t]{0,20}(?:=>|:=|[=:])|[ \t])[ \t]{0,20}(?P<v>[^\s"'`;,|<>()\[\]{}&=:#-][^\s"'`;,|<>()\[\]{}&]{2,400})"""
@@ -78,6 +78,7 @@ def holds(data: bytes, at: int, end: int, name: bytes, least: str, texts: bool, 
 _AFTER = re.compile(
     rb"""[\w.$-]{0,64}(?P<q>\\?["'])?(?:[ \t]{0,20}(?:=>|:=|=(?!=)|:(?![:=])))[ \t]{0,8}(?:[&!][\w!./-]{0,60}[ \t]{1,8}){0,2}(?P<v>\\"[^"\\\r\n]{0,400}|"(?:[^"\\\r\n]|\\.){0,400}"?|'(?:[^'\r\n]){0,400}'?|[^\s"',;|<>(){}\[\]&][^\s"';|<>(){}&]{0,400})?"""
 )
+_CHART = re.compile(rb"""[ \t]{0,8}\{\{[^\r\n{}"']{0,160}["'](?P<v>[^"'\r\n]{3,200})["']""")
 _OPTION = re.compile(
     rb"""[\w-]{0,40}(?:[ \t]{1,8}|["']?,\s{0,8}|["']?\s{0,8}\n\s{0,40}-[ \t]{1,4})["']?(?P<v>[^\s"'`;|<>(){}&-][^\s"'`;|<>(){}&]{0,200})"""
 )
@@ -131,6 +132,8 @@ def bound(data: bytes, at: int, name: bytes, least: str, kind: str) -> bool:
         if raw and raw.strip(b"|>-+*&! \t"):
             if _plausible(raw.strip(b"\\").strip(b"\"'"), name, least):
                 return True
+        elif (chart := _CHART.match(data, match.end())) and _plausible(chart.group("v"), name, least):
+            return True
         else:  # a mapping, a list, a block of text
             stop = _nested(data, match.end(), kind)
             row = data[match.end() : match.end() + 60].lstrip()[:1] in (b"[", b"-", b"'", b'"')

@@ -70,6 +70,14 @@ MISSED = [
     ("SQL that is formatted", "app.py", "cur.execute(\"ALTER USER x IDENTIFIED BY '%s'\" % \"hunter-2019\")", 1, "high"),
     ("SQL that is formatted by braces", "app.py", "cur.execute(\"ALTER ROLE x PASSWORD '{}'\".format(\"hunter-2019\"))", 1, "high"),
     ("pieces that are joined", "app.py", 'password = "".join(["hunter", "-", "2019"])', 1, "high"),
+    ("a case of a match", "app.py", 'match password:\n    case "hunter-2019":\n        go()', 2, "high"),
+    ("a case of a pair", "app.py", 'match (user, password):\n    case ("bob", "hunter-2019"):\n        go()', 2, "high"),
+    ("a null byte in a template", "main.tf", '# a \0 b, and enough of text beside it\nvariable "db_password" {\n  default = "hunter-2019"\n}', 3, "high"),
+    ("a chart's literal", "chart/s.yaml", 'a: {{ .Values.a }}\ndbPassword: {{ "Grey-Heron-47" | quote }}', 2, "high"),
+    ("a chart's default", "chart/s.yaml", 'a: {{ .Values.a }}\ndbPassword: {{ .Values.p | default "Grey-Heron-47" }}', 2, "high"),
+    ("a long value", "app.py", f'password = "{STRONG * 3000}"', 1, "high"),
+    ("a standard input of docker login", "deploy.sh", "echo hunter-2019 | docker login -u bob --password-stdin", 1, "high"),
+    ("mysql in a workflow", ".ci.yml", "script:\n  - mysql -u root -phunter-2019 < x.sql", 2, "high"),
     ("docker login", "deploy.sh", "docker login -u bob -p hunter-2019 registry.internal", 1, "high"),
     ("curl's user in a script", "deploy.sh", "curl -s -u bob:hunter-2019 https://files.internal/", 1, "high"),
 ]  # fmt: skip
@@ -127,6 +135,7 @@ OVER_REPORTED = [
     ("PowerShell that asks", "deploy.ps1", '$Password = $env:DB_PASSWORD\n$Password = "$Other"\n$Password = Read-Host "Password"\nConvertTo-SecureString $Password -AsPlainText'),
     ("users and what they are", "conf.py", 'USERS = {"bob": "admin", "ann": "Ann Smith"}\naccounts = {"prod": "123456789012"}\nusers = {"name": "bob47", "email": "b47@mail.internal"}'),
     ("words that are joined", "conf.py", 'secret = ", ".join(["name", "password"])'),
+    ("a chart that asks", "chart/s.yaml", 'a: {{ .Values.a }}\npassword: {{ .Values.p | quote }}\ndbPassword: {{ required "A password is needed" .Values.q }}\ntoken: {{ include "chart.token" . }}'),
     ("anybody", "conf.py", 'password = "doe"'),
 ]  # fmt: skip
 

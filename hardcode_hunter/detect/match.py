@@ -48,7 +48,7 @@ def best(candidate: Candidate, rules: RuleSet) -> Match | None:
     """The surest match, or ``None`` when nothing speaks for the candidate."""
     value = candidate.value.reveal()
     if not value or len(value) > LONGEST:
-        return None
+        return _by_the_beginning(candidate, value, rules) if value else None
     public = False
     sure: Match | None = None
     for rule, role, words in _reached(candidate, rules):
@@ -70,6 +70,14 @@ def best(candidate: Candidate, rules: RuleSet) -> Match | None:
     if sure and (said is None or said.confidence < sure.confidence):
         return replace(sure, rule=said.rule, role=said.role) if said and said.shape is Shape.WHOLE else sure
     return said
+
+
+def _by_the_beginning(candidate: Candidate, value: str, rules: RuleSet) -> Match | None:
+    """What only its name says of a text too long for a credential: patterns are not tried on it."""
+    if not filters.password_name(candidate.name) or any(c.isspace() for c in value):
+        return None
+    found = _by_name(candidate, value[:LONGEST], rules)
+    return replace(found, secret=Plaintext(value)) if found else None
 
 
 UNSAID = -9

@@ -29,6 +29,13 @@ _TOOLS = tuple(
         (b"redis-cli", "redis_password", rb"(?<![\w-])redis-cli" + _REST + rb"-a[ \t]+" + _WORD),
         (b"docker", "registry_password", rb"(?<![\w-])(?:docker|podman)[ \t]+login" + _REST + rb"-p[ \t]+" + _WORD),
         (
+            b"--password-stdin",
+            "registry_password",
+            rb"\becho[ \t]+(?:-[en]+[ \t]+)?"
+            + _WORD
+            + rb"[ \t]*\|[ \t]*(?:docker|podman|helm)[ \t][^\r\n|;]{0,200}--password-stdin",
+        ),
+        (
             b"sudo",
             "sudo_password",
             rb"\becho[ \t]+(?:-[en]+[ \t]+)?" + _WORD + rb"[ \t]*\|[ \t]*sudo[ \t]+(?:-\w+[ \t]+){0,4}-S\b",

@@ -21,11 +21,13 @@ CODE = (".py", ".pyw", ".pyi", ".ipynb")
 _NAMES = frozenset({"name", "key", "parameterkey", "optionname", "variable"})
 _VALUES = frozenset({"value", "parametervalue", "stringvalue"})
 
-# name = "value", "name": u'value', obj["name"] = r"value", name: str = "value", name == "value"; quotes may be escaped
+# name = "value", "name": u'value', obj["name"] = r"value", name: str = "value", name == "value"; quotes may be escaped;
+# name: {{ .Values.name | default "value" }} of a chart
 _QUOTED = re.compile(
     rb"""(?<![\w.$@-])(?P<n>[A-Za-z_][\w.-]{0,127}(?![\w.-]))\\?["']?\]?[ \t]{0,20}
          (?::[ \t]{0,4}[A-Za-z_][\w.]{0,40}(?:\[[\w., |]{0,40}\])?[ \t]{0,4}(?==))?
-         (?:=>|:=|[=!]=|=|:)[ \t]{0,20}[bBuUrR]{0,2}
+         (?:=>|:=|[=!]=|=|:)[ \t]{0,20}
+         (?:\{\{-?[ \t]{0,4}(?:[.$][\w.$]{0,80}[ \t]{1,4}\|[ \t]{0,4})?(?:default[ \t]{1,4})?)?[bBuUrR]{0,2}
          (?P<q>\"{3}|'{3}|\\?["'])(?P<v>(?:(?!(?P=q))(?:\\[^\r\n]|[^\\\r\n])){0,8192})(?P=q)""",
     re.X,
 )
@@ -56,6 +58,19 @@ def assignments(data: bytes, start: int, end: int, *, bare: bool) -> list[Assign
             if not urls.holds(row.extent) and taken.add(row.start, row.end):  # `//user:password@` assigns nothing
                 rows.append(row)
     return sorted(rows, key=lambda row: (row.start, row.end))
+
+
+_CHART = re.compile(
+    rb"""^[ \t-]{0,80}(?P<n>[A-Za-z_][\w.-]{0,100}):[ \t]{1,8}\{\{-?[ \t]{0,4}(?:[.$][\w.$]{0,80}[ \t]{1,4}\|[ \t]{0,4})?(?:default[ \t]{1,4})?"""
+    rb"""(?P<q>["'])(?P<v>[^"'\r\n\\]{1,400})(?P=q)""",
+    re.M,
+)
+
+
+def charts(data: bytes) -> Iterator[Assignment]:
+    """What a chart's template gives to a key in so many words: ``password: {{ .Values.password | default "value" }}``."""
+    for m in _CHART.finditer(data) if b"{{" in data else ():
+        yield Assignment(m["n"].decode("ascii", "replace"), m.start("v"), m.end("v"), m.start("n"))
 
 
 def loose(data: bytes, start: int, end: int) -> Iterator[tuple[int, int]]:

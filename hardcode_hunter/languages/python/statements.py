@@ -222,7 +222,9 @@ class _Statements:
         self.visit(node.subject, None, place)
         for case in node.cases:
             last = case.guard if case.guard is not None else case.pattern
-            inner = Place(place.scope, place.evaluated, Extent(case.pattern.lineno, last.end_lineno or last.lineno))
+            # what is compared may be said in the header alone: `match password:`
+            first = node.lineno if _tells(node.subject) else case.pattern.lineno
+            inner = Place(place.scope, place.evaluated, Extent(first, last.end_lineno or last.lineno))
             if case.guard is not None:
                 self.visit(case.guard, None, inner)
             self._pattern(node.subject, case.pattern, inner)
@@ -236,6 +238,12 @@ class _Statements:
             if isinstance(node, ast.MatchValue):
                 bound = self.expressions.compared(compared, node.value, place, "pattern")
                 self.visit(node.value, bound, place)
+            elif (
+                isinstance(node, ast.MatchSequence)
+                and isinstance(compared, ast.Tuple | ast.List)
+                and len(compared.elts) == len(node.patterns)
+            ):
+                todo += zip(compared.elts, node.patterns, strict=True)
             elif isinstance(node, ast.MatchOr | ast.MatchSequence):
                 todo += [(compared, inner) for inner in node.patterns]
             elif isinstance(node, ast.MatchMapping):
@@ -250,6 +258,11 @@ class _Statements:
                 todo += [(compared, inner) for inner in node.patterns]
             elif isinstance(node, ast.MatchAs) and node.pattern is not None:
                 todo.append((compared, node.pattern))
+
+
+def _tells(subject: ast.expr) -> bool:
+    parts = subject.elts if isinstance(subject, ast.Tuple | ast.List) else [subject]
+    return any(_TELLING.search(last_name(part)) for part in parts)
 
 
 def _extent(node: ast.stmt) -> Extent:

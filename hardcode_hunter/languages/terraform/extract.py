@@ -37,6 +37,8 @@ def extract(source: Source, hits: Hits) -> Extraction:
         reader.file(body)
     if _comment_is_hit(source.data, hits):
         reader.embedded.comments(syntax.comments(root))
+    if (null := source.data.find(b"\0")) >= 0:
+        gather.problem(null, "a null byte: Terraform refuses the file; it was read as a blank")
     if not _utf8(source.data):
         gather.problem(0, "not UTF-8: Terraform refuses the file")
     return gather.extraction()

@@ -49,6 +49,7 @@ def comments(root: Node) -> list[tuple[int, int]]:
 def parse(data: bytes) -> Node:
     """The root node; offsets are those of ``data``, whose byte order mark counts as blanks."""
     text = b"   " + data[3:] if data.startswith(b"\xef\xbb\xbf") else data
+    text = text.replace(b"\0", b" ")  # the lexer ends there, and Terraform itself refuses the byte
     return _parser().parse(text).root_node
 
 
