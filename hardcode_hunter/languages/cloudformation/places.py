@@ -26,12 +26,31 @@ _LOGIN = r"://[^\s/@]*:\$\{[ \t]*%s[ \t]*\}@"
 Outcome = tuple[list[Action], Hurdle | None]
 
 
+class Ends:
+    """The values of a template by where they end, so that many literals are found with one walk over it."""
+
+    def __init__(self, root: Mapping) -> None:
+        self._rows: dict[int, list[tuple[Node, Spot]]] = {}
+        for node, spot in walk_places(root):
+            self._rows.setdefault(node.end, []).append((node, spot))
+
+    def at(self, span: Span) -> tuple[Node, Spot] | None:
+        """The value that stands exactly there."""
+        rows = self._rows.get(span.end, ())
+        return next(((node, spot) for node, spot in rows if span.start in (node.start, node.outer)), None)
+
+
 def literal(
-    file: File, root: Mapping, candidate: Candidate, row: Replacement, said: Reference, unread: str | None = None
+    file: File,
+    root: Mapping,
+    found: tuple[Node, Spot] | None,
+    candidate: Candidate,
+    row: Replacement,
+    said: Reference,
+    unread: str | None = None,
 ) -> Outcome:
-    """The literal of ``candidate`` becomes the reference. ``unread`` says why a function's code can't read the secret itself; empty when it
-    will."""
-    found = _node_at(root, candidate.span)
+    """The literal of ``candidate`` becomes the reference, at the value that was ``found`` there. ``unread`` says why a function's code
+    can't read the secret itself; empty when it will."""
     if found is None:
         return _embedded(file, root, candidate, said)
     node, spot = found
@@ -87,13 +106,6 @@ def _anchor(file: File, root: Mapping, node: Scalar, row: Replacement, said: Ref
     put = _whole(file, node, said)
     span = Span(node.start, node.end)  # the anchor itself stays
     return [Put(node, put.text, put.plain, span), *said.parameters()], why
-
-
-def _node_at(root: Mapping, span: Span) -> tuple[Node, Spot] | None:
-    for node, spot in walk_places(root):
-        if node.end == span.end and span.start in (node.start, node.outer):
-            return node, spot
-    return None
 
 
 def _embedded(file: File, root: Mapping, candidate: Candidate, said: Reference) -> Outcome:

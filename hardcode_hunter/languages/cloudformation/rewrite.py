@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable
 from collections.abc import Mapping as ReadOnly
@@ -54,6 +55,7 @@ class Tree:
         self.sources = sources
         self.rewriting = rewriting
         self._files: dict[str, File | None] = {}
+        self._ends: dict[str, places.Ends] = {}
         self._candidates: dict[str, dict[tuple[str, int], Candidate]] = {}
 
     def file(self, path: str) -> File | None:
@@ -75,6 +77,11 @@ class Tree:
         file = self.file(path)
         root = file.roots[0] if file and len(file.roots) == 1 else None
         return root if isinstance(root, Mapping) else None
+
+    def ends(self, path: str, root: Mapping) -> places.Ends:
+        if path not in self._ends:
+            self._ends[path] = places.Ends(root)
+        return self._ends[path]
 
     def candidate(self, row: Replacement) -> Candidate | None:
         """The literal that a replacement means, when it still stands where the plan saw it."""
@@ -183,7 +190,8 @@ def _plan_literal(tree: Tree, unit: Planned, row: Replacement, access: Access) -
     elif isinstance(said, Hurdle):
         unit.fail(said)
     else:
-        _take(unit, row.path, places.literal(file, root, candidate, row, said, tree.unread(row)))
+        found = tree.ends(row.path, root).at(candidate.span)
+        _take(unit, row.path, places.literal(file, root, found, candidate, row, said, tree.unread(row)))
 
 
 def _take(unit: Planned, path: str, result: tuple[list[Action], Hurdle | None]) -> None:
@@ -273,21 +281,30 @@ def _assembled(tree: Tree, units: list[Planned]) -> tuple[dict[str, list[Edit]],
         if problem is None:
             result[path] = edits
         else:
-            # one unit at a time is taken out, so that the others of the file still stand
-            broken.append((_culprit(path, file, actions), problem))
+            # no more than need be are taken out, so that the others of the file still stand
+            broken += [(unit, problem) for unit in _culprits(path, file, actions, problem)]
     return result, broken
 
 
-def _culprit(path: str, file: File, actions: list[tuple[Planned, Action]]) -> Planned:
-    units = list({id(u): u for u, _ in actions}.values())
-    for unit in units:
+def _culprits(path: str, file: File, actions: list[tuple[Planned, Action]], problem: Hurdle) -> list[Planned]:
+    """Those that spoil the file by themselves, or the last one; of too many references, those above the limit."""
+    own: dict[int, tuple[Planned, list[Action]]] = {}
+    for unit, action in actions:
+        own.setdefault(id(unit), (unit, []))[1].append(action)
+    rows = list(own.values())
+
+    def spoiled(some: list[tuple[Planned, list[Action]]]) -> str:
         try:
-            edits, roots = assemble(file, [(a, unit.tier, "") for u, a in actions if u is unit])
-            if _proof(path, file, edits, roots) is not None:
-                return unit
+            edits, roots = assemble(file, [(a, unit.tier, "") for unit, theirs in some for a in theirs])
         except Unplannable:
-            return unit
-    return units[-1]
+            return "layout"
+        found = _proof(path, file, edits, roots)
+        return found.code if found else ""
+
+    if problem.code == "too-many-references":
+        fit = bisect_left(range(1, len(rows)), True, key=lambda count: spoiled(rows[:count]) == problem.code)
+        return [unit for unit, _ in rows[fit:]]
+    return [row[0] for row in rows if spoiled([row])] or [rows[-1][0]]
 
 
 def _proof(path: str, file: File, edits: list[Edit], roots: list[object]) -> Hurdle | None:

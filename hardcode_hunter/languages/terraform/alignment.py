@@ -6,7 +6,7 @@ Only what was lined up before is lined up again: a file that nobody formatted is
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -32,13 +32,14 @@ def realign(path: str, data: bytes, edits: Sequence[Edit]) -> list[Edit]:
     """``edits`` with the blanks that they make necessary, as one set of edits for ``data``."""
     after = Change(path, "", tuple(edits)).result(data)
     old = {row.start: chain for chain in chains(syntax.parse(data), data) for row in chain}
-    touched = _touched(edits)
+    touched, moved = _touched(edits), _Moved(edits)
     blanks: list[tuple[int, int, int]] = []
     for chain in chains(syntax.parse(after), after):
         begin = max(after.rfind(b"\n", 0, chain[0].start), after.rfind(b"\r", 0, chain[0].start))
-        if not any(begin <= at <= chain[-1].end + 2 for at in touched):
+        near = bisect_left(touched, begin)
+        if near == len(touched) or touched[near] > chain[-1].end + 2:
             continue
-        sources = [old[at] for row in chain if (at := _before(edits, row.start)) in old]
+        sources = [old[at] for row in chain if (at := moved.before(row.start)) in old]
         for find in (_signs, _comments):
             if sources and all(_straight(find(c, data)) for c in sources):
                 blanks += [(start, end, width) for start, end, width in find(chain, after) if end - start != width]
@@ -60,8 +61,9 @@ def _with_blanks(edits: Sequence[Edit], blanks: Sequence[tuple[int, int, int]]) 
             left.remove(blank)
         rows.append(Edit(edit.span, text, edit.tier, edit.finding))
         shift += len(edit.text) - (edit.span.end - edit.span.start)
+    moved = _Moved(edits)
     for start, end, width in left:
-        first = _before(edits, start)
+        first = moved.before(start)
         extra.append(Edit(Span(first, first + end - start), b" " * width, Tier.SAFE))
     return sorted([*rows, *extra], key=lambda e: (e.span, e.text))
 
@@ -75,17 +77,22 @@ def _touched(edits: Sequence[Edit]) -> list[int]:
     for edit in sorted(edits, key=lambda e: e.span):
         places += [edit.span.start + shift, edit.span.start + shift + len(edit.text)]
         shift += len(edit.text) - (edit.span.end - edit.span.start)
-    return places
+    return sorted(places)
 
 
-def _before(edits: Sequence[Edit], at: int) -> int:
-    """The offset before the edits of what stands at ``at`` after them."""
-    shift = 0
-    for edit in sorted(edits, key=lambda e: e.span):
-        if edit.span.start + shift + len(edit.text) > at:
-            break
-        shift += len(edit.text) - (edit.span.end - edit.span.start)
-    return at - shift
+class _Moved:
+    """How far each edit moves what is behind it."""
+
+    def __init__(self, edits: Sequence[Edit]) -> None:
+        self._ends: list[int] = []  # of what the edits wrote, in the edited text
+        self._shifts = [0]
+        for edit in sorted(edits, key=lambda e: e.span):
+            self._ends.append(edit.span.start + self._shifts[-1] + len(edit.text))
+            self._shifts.append(self._shifts[-1] + len(edit.text) - (edit.span.end - edit.span.start))
+
+    def before(self, at: int) -> int:
+        """The offset before the edits of what stands at ``at`` after them."""
+        return at - self._shifts[bisect_right(self._ends, at)]
 
 
 def _signs(chain: Sequence[Row], data: bytes) -> Iterator[tuple[int, int, int]]:

@@ -13,7 +13,7 @@ from tree_sitter import Node
 from hardcode_hunter.languages import edits
 from hardcode_hunter.languages.nodes import Unparsable, json_documents
 from hardcode_hunter.languages.terraform import syntax
-from hardcode_hunter.languages.terraform.uses import Use, uses
+from hardcode_hunter.languages.terraform.uses import Spot, Use, Values, uses
 from hardcode_hunter.model import Source
 
 
@@ -41,6 +41,7 @@ class Modules:
         self.everything = sources
         self.sources = {p: s for p, s in sources.items() if p.endswith((".tf", ".tfvars"))}
         self._roots: dict[str, Node] = {}
+        self._values: dict[str, Values] = {}
         self.folders: dict[str, list[str]] = defaultdict(list)
         for path in sorted(self.sources):
             if path.endswith(".tf"):
@@ -70,6 +71,12 @@ class Modules:
         if path not in self._roots:
             self._roots[path] = syntax.parse(self.sources[path].data)
         return self._roots[path]
+
+    def spot_at(self, path: str, start: int, end: int) -> Spot | None:
+        """Where the bytes stand, when they are a part of an attribute's value."""
+        if path not in self._values:
+            self._values[path] = Values(self.root(path), self.data(path))
+        return self._values[path].spot_at(start, end)
 
     def data(self, path: str) -> bytes:
         return self.sources[path].data

@@ -14,7 +14,7 @@ from hardcode_hunter.languages.terraform.leaving import leave
 from hardcode_hunter.languages.terraform.modules import Modules
 from hardcode_hunter.languages.terraform.routes import Route, joined, route
 from hardcode_hunter.languages.terraform.sources import Reading, arn, reading, several_providers, value_from
-from hardcode_hunter.languages.terraform.uses import Spot, Use, spot_at
+from hardcode_hunter.languages.terraform.uses import Spot, Use
 from hardcode_hunter.languages.units import Hurdle
 from hardcode_hunter.model import Access, Candidate, Home, LiteralType, Replacement, Shape, Span, Tier
 
@@ -44,7 +44,7 @@ def literal(
     """The literal of ``candidate`` becomes the data source's value; a static key goes. ``unread`` says why a function's code can't read the
     secret itself; empty when it will."""
     path, data = candidate.path, modules.data(candidate.path)
-    found = spot_at(modules.root(path), data, candidate.span.start, candidate.span.end)
+    found = modules.spot_at(path, candidate.span.start, candidate.span.end)
     if found is None:
         unit.fail(
             Hurdle("comment", "it stands in a comment: delete it")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -92,13 +93,21 @@ def _expression(path: str, spot: Spot, node: Node, data: bytes, whole: Node) -> 
                 todo.append((child, here))
 
 
-def spot_at(root: Node, data: bytes, start: int, end: int) -> Spot | None:
-    """Where the bytes stand, when they are a part of an attribute's value."""
-    for spot, attribute, expression in attributes(root, data):
-        if expression.start_byte <= start and end <= expression.end_byte:
-            here = replace(spot, path=(*spot.path, attribute))
-            return _descend(here, expression, data, start, end)
-    return None
+class Values:
+    """The values of all attributes of a file, in the order in which they stand: none is in another one."""
+
+    def __init__(self, root: Node, data: bytes) -> None:
+        self._data = data
+        self._rows = sorted(attributes(root, data), key=lambda row: row[2].start_byte)
+        self._starts = [expression.start_byte for _, _, expression in self._rows]
+
+    def spot_at(self, start: int, end: int) -> Spot | None:
+        """Where the bytes stand, when they are a part of an attribute's value."""
+        at = bisect_right(self._starts, start) - 1
+        if at < 0 or end > self._rows[at][2].end_byte:
+            return None
+        spot, attribute, expression = self._rows[at]
+        return _descend(replace(spot, path=(*spot.path, attribute)), expression, self._data, start, end)
 
 
 def _descend(spot: Spot, node: Node, data: bytes, start: int, end: int) -> Spot:
