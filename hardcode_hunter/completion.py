@@ -267,12 +267,23 @@ def _digests(tree: Tree, values: Values) -> dict[str, frozenset[str]]:
 # ---------------------------------------------------------------- what a person records
 
 
-def record_deployed(plan: Plan, ledger: Ledger, secret: str, consumer: str) -> int:
-    """Records that ``consumer`` (``path:symbol``, or ``all``) of ``secret`` runs its rewritten code. The number of consumers recorded."""
-    names = [c.name for c in _named(plan, secret).consumers]
+def record_deployed(tree: Tree, ledger: Ledger, secret: str, consumer: str) -> int:
+    """Records that ``consumer`` (``path:symbol``, or ``all``) of ``secret`` runs its rewritten code. The number of consumers recorded.
+
+    Raises ``UsageError`` for one whose literal still stands in the code: the code that would be deployed isn't there yet.
+    """
+    found, present = _named(tree.plan, secret), {finding.id for finding in tree.scan.findings}
+    names = [c.name for c in found.consumers]
     chosen = names if consumer == "all" else [n for n in names if n == consumer or n.startswith(f"{consumer}:")]
     if not chosen:
         raise UsageError(f"'{secret}' has no consumer '{consumer}'; it has {', '.join(names)}")
+    standing = {(o.path, o.symbol): o for f in found.fields for o in f.origins if o.finding in present}
+    early = [standing[c.path, c.symbol] for c in found.consumers if c.name in chosen and (c.path, c.symbol) in standing]
+    if early:
+        places = ", ".join(dict.fromkeys(f"{o.path}:{o.line}" for o in early))
+        raise UsageError(
+            f"'{secret}' isn't rewritten yet at {places}: `hardcode-hunter apply` first, then deploy that code"
+        )
     for name in chosen:
         if (secret, name) not in ledger.deployed:
             ledger.journal.note(secret, "deployed", consumer=name)

@@ -137,6 +137,16 @@ def test_a_dry_run_of_undo_speaks_of_what_would_be(run: Run, tree: Repository) -
     assert (tree.root / "settings.py").read_text() == migrated != SETTINGS
 
 
+def test_code_that_is_not_rewritten_yet_can_not_be_deployed(run: Run, tree: Repository) -> None:
+    """Else the gate of rotation would trust a record that is older than the code."""
+    run("plan", "--no-diff", cwd=tree.root)
+    early = run("status", "--deployed", "db", "all", cwd=tree.root)
+    assert early.status == 2 and "'db' isn't rewritten yet at settings.py:3: `hardcode-hunter apply` first" in early.err
+    run("apply", "--offline", cwd=tree.root)
+    late = run("status", "--deployed", "db", "all", cwd=tree.root)
+    assert late.status == 0 and "db: 1 consumer recorded as deployed" in late.out and "1 of 1" in late.out
+
+
 def test_values_that_a_person_has_put_together_block_their_secret_alone(run: Run, tree: Repository) -> None:
     run("plan", "--no-diff", cwd=tree.root)
     path = tree.root / "migration/plan.yaml"

@@ -43,13 +43,13 @@ def status(
     told = _screen.steps()
     with ledger.hold(root) as held:
         plan = planfile.load(root / planfile.PLAN_FILE)
+        tree = migration.open_tree(root, config.load(root, isolated=isolated), held, progress())
         for secret, consumer in deployed:
-            count = completion.record_deployed(plan, held, secret, consumer)
+            count = completion.record_deployed(tree, held, secret, consumer)
             _screen.say(f"{secret}: {plural(count, 'consumer')} recorded as deployed")
         for secret in revoked:
             completion.record_revoked(plan, held, secret, because)
             _screen.say(f"{secret}: its old value is recorded as worthless ({because})")
-        tree = migration.open_tree(root, config.load(root, isolated=isolated), held, progress())
         rows = completion.status(tree, held, ask=ask, told=told)
     _screen.end_steps(told)
     table = [HEAD, *((r.secret, str(r.found), r.stored, str(r.rewritten), r.deployed, r.rotated, r.next) for r in rows)]
