@@ -219,7 +219,8 @@ def _stack(plan: Plan, environment: Environment, enabled: frozenset[str], retrie
     all_here = [s for s in plan.secrets if s.environment == environment.name]
     secrets = [s for s in all_here if not s.blocked]
     stored = [s for s in secrets if s.home is not Home.ROLE]
-    items = [_item(plan, environment, secret, _reads(plan, secret, retrievers)) for secret in stored]
+    given = {c.path: c.retriever for s in plan.secrets for c in s.consumers if c.retriever in retrievers}
+    items = [_item(plan, environment, secret, _reads(plan, secret, retrievers, given)) for secret in stored]
     _check_unique(environment, items)
     on = frozenset(s.id for s in secrets) & enabled
     shards = tuple(_shard(name, group, on) for name, group in _groups(items, "")) if items else ()
@@ -228,11 +229,12 @@ def _stack(plan: Plan, environment: Environment, enabled: frozenset[str], retrie
     return Stack(plan.application, environment, shards, roles, waiting, bool(on))
 
 
-def _reads(plan: Plan, secret: Secret, retrievers: Mapping[str, Retriever]) -> tuple[str, ...]:
+def _reads(
+    plan: Plan, secret: Secret, retrievers: Mapping[str, Retriever], given: Mapping[str, str]
+) -> tuple[str, ...]:
     """The actions of the code that reads ``secret``: of the plan's retriever, and of what a consumer's file was given instead."""
     if secret.home is Home.PARAMETER_STORE:
         return ("ssm:GetParameter",)
-    given = {c.path: c.retriever for s in plan.secrets for c in s.consumers if c.retriever in retrievers}
     used = {given.get(c.path, plan.retriever) for c in secret.consumers} or {plan.retriever}
     return tuple(sorted({action for name in used for action in retrievers[name].iam_actions}))
 
