@@ -117,7 +117,8 @@ class Journal:
     def note(self, secret: str, event: str, **details: str) -> None:
         """Records a milestone of a secret; the same one twice in a row is recorded once."""
         milestone = Milestone(secret, event, details)
-        if self.milestone(secret, event) != milestone:
+        known = milestone in self.deployments if event == "deployed" else self.milestone(secret, event) == milestone
+        if not known:
             self._append({"event": event, "secret": secret, "details": details})
             self.milestones.append(milestone)
 
@@ -139,6 +140,12 @@ class Journal:
     def milestone(self, secret: str, event: str) -> Milestone | None:
         """The latest one of its kind."""
         return next((m for m in reversed(self.milestones) if m.secret == secret and m.event == event), None)
+
+    @property
+    def deployments(self) -> tuple[Milestone, ...]:
+        """What was recorded as deployed since the tree was last put back: what is running then, nobody has told."""
+        undone = max((n for n, m in enumerate(self.milestones) if m.event == "undone"), default=-1)
+        return tuple(m for m in self.milestones[undone + 1 :] if m.event == "deployed")
 
     def standing(self, path: str) -> list[Entry]:
         """The changes of ``path`` that are not undone, oldest first."""

@@ -32,9 +32,8 @@ class Ledger:
 
     @property
     def deployed(self) -> frozenset[tuple[str, str]]:
-        """Pairs of secret and consumer that a person has recorded as deployed."""
-        rows = (m for m in self.journal.milestones if m.event == "deployed")
-        return frozenset((m.secret, m.details.get("consumer", "")) for m in rows)
+        """Pairs of secret and consumer that a person has recorded as deployed, and that were not put back since."""
+        return frozenset((m.secret, m.details.get("consumer", "")) for m in self.journal.deployments)
 
     @property
     def versions(self) -> dict[str, str]:

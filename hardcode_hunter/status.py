@@ -51,9 +51,7 @@ def _row(
     origins = {origin.finding for f in secret.fields for origin in f.origins if origin.finding}
     rewritten = len(origins - present)
     stored = _stored(secret, journal, waiting, seen)
-    told = {
-        m.details.get("consumer", "") for m in journal.milestones if m.secret == secret.id and m.event == "deployed"
-    }
+    told = {m.details.get("consumer", "") for m in journal.deployments if m.secret == secret.id}
     names = {c.name for c in secret.consumers}
     deployed = f"{len(names & told)} of {len(names)}" if names & told else "not told"
     rotated = _rotated(secret, journal, seen)

@@ -75,6 +75,9 @@ def undo(
         )
     # code that needs a generated file goes before the file does
     steps.sort(key=lambda s: (s.data is None, s.path))
+    if steps and not dry_run:
+        # before the first file: whatever kills this run, the gate of rotation no longer trusts what was deployed
+        journal.note("", "undone", milestones=str(len(journal.milestones)))
     for step in steps if not dry_run else ():
         _take_back(root, step, journal)
     if not dry_run:

@@ -186,6 +186,30 @@ def test_a_rotated_secret_is_an_obstacle_until_the_database_is_set_back(tree: Tr
     assert tree.files() == untouched()
 
 
+def test_what_was_deployed_is_forgotten_with_the_code_that_was(tree: Tree) -> None:
+    """The gate of rotation trusts the record: code that is applied once more has to be deployed once more."""
+
+    def deployed() -> list[str]:
+        with tree.state() as state:
+            return [m.secret for m in Journal(state).deployments]
+
+    def tell() -> None:
+        with tree.state() as state, state.lock():
+            for _ in range(2):
+                Journal(state).note("orders-db", "deployed", consumer="api")
+
+    tell()
+    assert deployed() == ["orders-db"]
+    undone(tree, dry_run=True)
+    assert deployed() == ["orders-db"]
+    undone(tree)
+    assert deployed() == []
+    tree.apply()
+    assert deployed() == []
+    tell()
+    assert deployed() == ["orders-db"]
+
+
 def test_it_says_what_stays_in_aws(tree: Tree) -> None:
     with tree.state() as state, state.lock():
         place = {"account": "123456789012", "region": "eu-central-1"}
