@@ -192,6 +192,8 @@ def windowed(source: Source, hits: list[int], full: Extraction) -> None:
     missing = {c for c in here if c.position is not Position.TEXT} - set(part.candidates)
     assert not missing
     for candidate in set(part.candidates) - here:
+        if candidate.note == "pattern":  # stands below the line of its subject, in the same statement
+            continue
         assert candidate.defines, "only a value that is passed on may stand elsewhere"
         assert any(
             name == candidate.defines
