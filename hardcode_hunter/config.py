@@ -77,29 +77,35 @@ def load(root: Path, *, isolated: bool = False, file: Path | None = None, read: 
 def _table(path: Path, read: Read, *, required: bool = False) -> Any:
     """Our table in a TOML file; ``None`` for a file that isn't there, and for a ``pyproject.toml`` that has none, broken or not: it is
     somebody else's then."""
-    import tomllib
-
-    shared = path.name == FILES[1]
-    data = None
+    shared = path.name == FILES[1] and not required
     try:
         data = read(path)
-        if data is None:
-            if not required:
-                return None
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
-        document = tomllib.loads(data.decode("utf-8"))
     except OSError as error:
-        if shared and not required:
+        if shared:
             return None
-        raise UsageError(f"{path}: cannot be read ({error.strerror}); fix it or use --isolated") from None
+        raise _unreadable(path, error.strerror) from None
+    if data is None:
+        if not required:
+            return None
+        raise _unreadable(path, os.strerror(errno.ENOENT))
+    if shared and b"hardcode-hunter" not in data:
+        return None
+    import tomllib  # 2 ms that a tree without a configuration doesn't pay before each commit
+
+    try:
+        document = tomllib.loads(data.decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        if shared and not required and b"tool.hardcode-hunter" not in (data or b""):
+        if shared and b"tool.hardcode-hunter" not in data:
             return None
         raise UsageError(f"{path}: not valid TOML ({_where(error)}); correct it or use --isolated") from None
-    if not shared:
+    if path.name != FILES[1]:
         return document
     tools = document.get("tool")
     return tools.get("hardcode-hunter") if isinstance(tools, dict) else None
+
+
+def _unreadable(path: Path, why: str | None) -> UsageError:
+    return UsageError(f"{path}: cannot be read ({why}); fix it or use --isolated")
 
 
 def _where(error: Exception) -> str:

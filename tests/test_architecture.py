@@ -76,6 +76,15 @@ def test_a_clean_scan_loads_no_parser_and_no_yaml(project: Path) -> None:
     assert not modules.intersection((*HEAVY, "yaml", "tree_sitter", "tree_sitter_hcl"))
 
 
+def test_toml_is_parsed_where_it_is_about_us_alone(project: Path) -> None:
+    loaded(project, "scan", ".")
+    for text in ("", '[project]\nname = "shop"\n'):
+        (project / "pyproject.toml").write_text(text)
+        assert "tomllib" not in loaded(project, "scan", ".", "--exclude", "*.toml")[1]
+    (project / "pyproject.toml").write_text('[tool.hardcode-hunter]\nexclude = ["*.toml"]\n')
+    assert "tomllib" in loaded(project, "scan", ".")[1]
+
+
 @pytest.mark.parametrize(
     "words", [["--help"], ["scan", "--help"], ["plan", "--help"], ["apply", "--help"], ["rules", "list"]]
 )

@@ -144,7 +144,7 @@ def test_strength(value: str, expected: int) -> None:
 
 
 @pytest.mark.parametrize("function", [f for f, _, _ in FILTERS], ids=[f.__name__ for f, _, _ in FILTERS])
-def test_filters_end_on_long_values(function: Callable[[str], bool]) -> None:
+def test_filters_answer_long_values(function: Callable[[str], bool]) -> None:
     for text in (
         "a" * 8000,
         "_" * 8000,
@@ -158,7 +158,7 @@ def test_filters_end_on_long_values(function: Callable[[str], bool]) -> None:
         "% " * 4000,
         "(" * 8000,
     ):
-        function(text)
+        assert function(text) in (True, False)
 
 
 # ---------------------------------------------------------------- how sure

@@ -257,4 +257,5 @@ def test_every_occurrence_of_every_word_counts() -> None:
     [b"://" * 200_000, b"password" * 100_000, b"a" * 1_000_000, b"ghp_" * 200_000, b"sk" * 300_000, b"&key=" * 150_000],
 )
 def test_long_lines_end(data: bytes, rules: RuleSet) -> None:
-    firstpass.hits(data, rules)
+    hits = list(firstpass.hits(data, rules))
+    assert hits == sorted(hits) and all(0 <= hit < len(data) for hit in hits)

@@ -34,6 +34,7 @@ def test_killed_before_a_call_no_value_is_lost_and_every_file_is_whole(made: Sho
 
 
 def test_killed_at_a_random_moment_no_value_is_lost_and_every_file_is_whole(made: Shop) -> None:
+    """``killed_after`` asserts it of each trial (``Trial.converge``)."""
     for _ in range(SAMPLE):
         moment = random.uniform(0, longest(made, "apply"))
         killed_after(made, "apply", moment)
